@@ -1,0 +1,22 @@
+//! From raw sensor samples to forecasts in the sensor's own units.
+//!
+//! A [`Model`] is a file bound to its network's type. A [`Forecaster`] remembers the last `LOOKBACK` samples of one sensor and runs the
+//! network over that window when it is asked; a [`Session`] keeps the network's state from sample to sample instead. Both can be reset,
+//! saved and restored.
+
+mod error;
+mod forecaster;
+mod history;
+mod model;
+mod pipeline;
+mod session;
+mod snapshot;
+mod transform;
+
+pub use crate::image::Normalization;
+pub use error::{NotReady, SampleError, SelfTestError, SessionError, SnapshotError};
+pub use forecaster::Forecaster;
+pub use model::Model;
+pub use pipeline::{Pipeline, Recurrent};
+pub use session::Session;
+pub use transform::Transform;

@@ -1,0 +1,152 @@
+//! A model file bound to its network's type.
+
+use core::marker::PhantomData;
+
+use super::{Forecaster, Normalization, Pipeline, SelfTestError, Session, SessionError};
+use crate::arithmetic::Number;
+use crate::image::{Dimension, Image, LoadError, RecordKind, Window};
+use crate::network::Topology;
+
+/// A model file bound to its network's type: everything is checked, weights stay where they are.
+///
+/// `N` is the number system, `T` the network, and samples of `FEATURES` columns enter in windows of `LOOKBACK`, `PATCH` at a time. The
+/// exporter writes the line that names all of these. The model is shared: as many forecasters as there are sensors borrow it.
+///
+/// Sizes that contradict each other do not compile. This type is sound:
+///
+/// ```
+/// use embedded_rnn::{Dense, Int8, Lstm, Model, Network};
+/// type Sound<'m> = Model<'m, Int8, Network<Lstm<4, 5>, Dense<5, 1, 3>>, 1, 8, 4>;
+/// assert!(Sound::load(&[]).is_err());
+/// ```
+///
+/// A window of ten samples does not consist of patches of four:
+///
+/// ```compile_fail,E0080
+/// use embedded_rnn::{Dense, Int8, Lstm, Model, Network};
+/// type Uneven<'m> = Model<'m, Int8, Network<Lstm<4, 5>, Dense<5, 1, 3>>, 1, 10, 4>;
+/// assert!(Uneven::load(&[]).is_err());
+/// ```
+///
+/// A patch of two samples is not four inputs, and two targets are not columns of samples of one:
+///
+/// ```compile_fail,E0080
+/// use embedded_rnn::{Dense, Int8, Lstm, Model, Network};
+/// type Narrow<'m> = Model<'m, Int8, Network<Lstm<4, 5>, Dense<5, 1, 3>>, 1, 8, 2>;
+/// assert!(Narrow::load(&[]).is_err());
+/// ```
+///
+/// ```compile_fail,E0080
+/// use embedded_rnn::{Dense, Int8, Lstm, Model, Network};
+/// type TwoTargets<'m> = Model<'m, Int8, Network<Lstm<4, 5>, Dense<5, 2, 3>>, 1, 8, 4>;
+/// assert!(TwoTargets::load(&[]).is_err());
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Model<'m, N: Number, T: Topology<N>, const FEATURES: usize, const LOOKBACK: usize, const PATCH: usize> {
+    pub(super) weights: T::Weights<'m>,
+    pub(super) pipeline: Pipeline<'m>,
+    pub(super) digest: u32,
+    test_window: &'m [f32],
+    test_forecast: &'m [f32],
+    shape: PhantomData<(N, T)>,
+}
+
+impl<'m, N: Number, T: Topology<N>, const FEATURES: usize, const LOOKBACK: usize, const PATCH: usize>
+    Model<'m, N, T, FEATURES, LOOKBACK, PATCH>
+{
+    /// Network steps of a forecast.
+    pub const STEPS: usize = LOOKBACK / PATCH;
+
+    /// Checks a whole model file and binds it; `bytes` must begin at a multiple of 16 (see [`crate::include_model!`]).
+    pub fn load(bytes: &'m [u8]) -> Result<Self, LoadError> {
+        Self::bind(&Image::open(bytes)?)
+    }
+
+    /// Binds a file that was opened before, to look at its manifest.
+    pub fn bind(image: &Image<'m>) -> Result<Self, LoadError> {
+        const {
+            assert!(FEATURES > 0 && FEATURES <= u16::MAX as usize, "a sample has 1 to 65535 columns");
+            assert!(PATCH > 0 && LOOKBACK > 0 && LOOKBACK.is_multiple_of(PATCH), "patches must fill the window");
+            assert!(T::INPUTS == FEATURES * PATCH, "the first layer reads a patch of samples");
+            assert!(T::TARGETS <= FEATURES, "every target is a column of the samples");
+        }
+        let manifest = &image.manifest;
+        if manifest.arithmetic != N::ARITHMETIC {
+            return Err(LoadError::Arithmetic { expected: N::ARITHMETIC, found: manifest.arithmetic });
+        }
+        if manifest.layout != N::LAYOUT {
+            return Err(LoadError::LayoutMismatch { expected: N::LAYOUT, found: manifest.layout });
+        }
+        Self::check_window(&manifest.window)?;
+        let mut records = image.records();
+        let scaling = records.next(RecordKind::Scaling)?;
+        scaling.expect_shape(0, FEATURES, T::TARGETS)?;
+        let mut fields = scaling.fields();
+        let pipeline = Pipeline {
+            transform: manifest.window.transform,
+            normalization: manifest.window.normalization,
+            scaling: fields.slice::<[f32; 3]>(FEATURES)?,
+        };
+        fields.end()?;
+        let weights = T::bind(&mut records)?;
+        let test = records.next(RecordKind::SelfTest)?;
+        test.expect_shape(0, LOOKBACK, T::TARGETS * T::HORIZON)?;
+        let mut fields = test.fields();
+        let test_window = fields.slice(LOOKBACK * FEATURES)?;
+        let test_forecast = fields.slice(T::TARGETS * T::HORIZON)?;
+        fields.end()?;
+        records.end()?;
+        Ok(Model { weights, pipeline, digest: image.digest, test_window, test_forecast, shape: PhantomData })
+    }
+
+    fn check_window(window: &Window) -> Result<(), LoadError> {
+        let sizes = [
+            (Dimension::Features, FEATURES, window.features),
+            (Dimension::Targets, T::TARGETS, window.targets),
+            (Dimension::Lookback, LOOKBACK, window.lookback),
+            (Dimension::Patch, PATCH, window.patch),
+            (Dimension::Horizon, T::HORIZON, window.horizon),
+            (Dimension::Layers, T::DEPTH.into(), window.layers),
+        ];
+        for (dimension, expected, found) in sizes {
+            if expected != usize::from(found) {
+                return Err(LoadError::Shape { dimension, layer: 0, expected: expected as u32, found: found.into() });
+            }
+        }
+        Ok(())
+    }
+
+    /// The CRC-32 of the file, which snapshots carry.
+    pub fn digest(&self) -> u32 {
+        self.digest
+    }
+
+    /// A forecaster with an empty history, for one sensor.
+    pub fn forecaster(&self) -> Forecaster<'_, 'm, N, T, FEATURES, LOOKBACK, PATCH> {
+        Forecaster::new(self)
+    }
+
+    /// A session: the network's state is kept from step to step. Only for models without per-window normalization.
+    pub fn session(&self) -> Result<Session<'_, 'm, N, T, FEATURES, LOOKBACK, PATCH>, SessionError> {
+        match self.pipeline.normalization {
+            Normalization::None => Ok(Session::new(self)),
+            Normalization::Last => Err(SessionError::Windowed),
+        }
+    }
+
+    /// Runs the window that the file carries and compares the forecast with the file's, bit for bit.
+    pub fn self_test(&self) -> Result<(), SelfTestError> {
+        let mut forecaster = self.forecaster();
+        for sample in self.test_window.as_chunks::<FEATURES>().0 {
+            forecaster.push(sample).map_err(SelfTestError::Sample)?;
+        }
+        let mut forecast = forecaster.forecast().map_err(SelfTestError::NotReady)?;
+        let found = T::rows(&mut forecast).flatten();
+        for (index, (found, expected)) in found.zip(self.test_forecast).enumerate() {
+            if found.to_bits() != expected.to_bits() {
+                return Err(SelfTestError::Mismatch { index: index as u16, expected: *expected, found: *found });
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,196 @@
+//! What a model file says of itself, encoded with postcard. Strings are borrowed from the file.
+
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::forecast::Transform;
+
+/// A number system and, where its results depend on more than its name, which one of its kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Arithmetic {
+    /// `f32` with the named sigmoid and tanh.
+    F32 {
+        /// Sigmoid and tanh.
+        functions: Functions,
+    },
+    /// `int8` weights, `i16` activations, `i32` cell.
+    Int8 {
+        /// Counts changes that change bits.
+        revision: u8,
+    },
+}
+
+impl Arithmetic {
+    /// `f32` or `int8`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Arithmetic::F32 { .. } => "f32",
+            Arithmetic::Int8 { .. } => "int8",
+        }
+    }
+}
+
+impl fmt::Display for Arithmetic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Arithmetic::F32 { functions } => write!(f, "f32 ({functions})"),
+            Arithmetic::Int8 { revision } => write!(f, "int8 (revision {revision})"),
+        }
+    }
+}
+
+/// The sigmoid and tanh of `f32` arithmetic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Functions {
+    /// This crate's rational polynomial.
+    Rational,
+    /// The `libm` crate.
+    Libm,
+    /// The `micromath` crate.
+    Micromath,
+}
+
+impl fmt::Display for Functions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Functions::Rational => "rational",
+            Functions::Libm => "libm",
+            Functions::Micromath => "micromath",
+        })
+    }
+}
+
+/// The order of weights in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Layout {
+    /// Four gates of a column side by side (`f32`).
+    Interleaved,
+    /// Two gates of a column in a halfword (`int8`), see [`crate::kernel`].
+    PackedPair,
+}
+
+impl fmt::Display for Layout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Layout::Interleaved => "interleaved",
+            Layout::PackedPair => "packed-pair",
+        })
+    }
+}
+
+/// What is subtracted from a window before it enters the network, in the transformed domain.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[serde(rename_all = "lowercase")]
+pub enum Normalization {
+    /// The training rows' mean: one constant for all windows.
+    None,
+    /// The window's last value of the same column, which is added back to the forecast.
+    #[default]
+    Last,
+}
+
+impl fmt::Display for Normalization {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Normalization::None => "none",
+            Normalization::Last => "last value",
+        })
+    }
+}
+
+/// The sampling interval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Interval {
+    /// The series had no time stamps.
+    Unknown,
+    /// Microseconds from one sample to the next.
+    Microseconds(u64),
+    /// Calendar months from one sample to the next.
+    Months(u32),
+}
+
+/// The series that the model forecasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Series<'m> {
+    /// The CSV headers of a sample's columns, targets first, each ended by a line feed.
+    pub columns: &'m str,
+    /// The CSV header of the time stamps; empty if there were none.
+    pub time: &'m str,
+    /// The targets' unit, for people.
+    pub unit: &'m str,
+    /// The sampling interval.
+    pub interval: Interval,
+}
+
+/// How samples become a network's steps, and its output a forecast.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Window {
+    /// Columns of a sample.
+    pub features: u16,
+    /// The first so many columns are forecast.
+    pub targets: u16,
+    /// Samples in a window.
+    pub lookback: u16,
+    /// Samples that enter the network together as one step.
+    pub patch: u16,
+    /// Samples forecast.
+    pub horizon: u16,
+    /// LSTM layers.
+    pub layers: u16,
+    /// The value transform.
+    pub transform: Transform,
+    /// What is subtracted from a window.
+    pub normalization: Normalization,
+}
+
+/// Where the model comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Provenance<'m> {
+    /// The trainer's name and version.
+    pub trainer: &'m str,
+    /// The training's seed.
+    pub seed: u64,
+    /// SHA-256 of the CSV.
+    pub data: [u8; 32],
+    /// Rows of the CSV that are training rows: `[0, training)`.
+    pub training: u32,
+    /// Rows of validation targets, after the training rows.
+    pub validation: u32,
+    /// Rows of test targets, after the validation rows.
+    pub test: u32,
+    /// SHA-256 of the folding certificate.
+    pub certificate: [u8; 32],
+}
+
+/// What a model file says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest<'m> {
+    /// The number system.
+    pub arithmetic: Arithmetic,
+    /// The order of weights.
+    pub layout: Layout,
+    /// How samples become steps.
+    pub window: Window,
+    /// What is forecast.
+    #[serde(borrow)]
+    pub series: Series<'m>,
+    /// Where the model comes from.
+    #[serde(borrow)]
+    pub provenance: Provenance<'m>,
+}
+
+impl<'m> Series<'m> {
+    /// The columns' names, targets first.
+    pub fn columns(&self) -> impl Iterator<Item = &'m str> + use<'m> {
+        self.columns.lines()
+    }
+}

@@ -1,0 +1,95 @@
+//! Recurrent layers and a head that fit each other.
+
+use core::fmt::Debug;
+use core::marker::PhantomData;
+
+use super::{Dense, Layer};
+use crate::arithmetic::Number;
+use crate::image::{Cursor, LoadError};
+
+/// Recurrent layers `B` and a head `D`; what the exporter's Rust line names.
+///
+/// The head reads the last layer's units; another number of them does not compile:
+///
+/// ```compile_fail,E0271
+/// use embedded_rnn::{Dense, Int8, Lstm, Network, network::Topology};
+/// const INPUTS: usize = <Network<Lstm<3, 10>, Dense<6, 1, 4>> as Topology<Int8>>::INPUTS;
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Network<B, D>(PhantomData<(B, D)>);
+
+/// A whole network in the number system `N`. Implemented by [`Network`] for layers and heads that fit each other.
+pub trait Topology<N: Number> {
+    /// The recurrent layers' state.
+    type State: Copy + Debug + PartialEq;
+    /// Borrowed from the image.
+    type Weights<'m>: Copy + Debug;
+    /// A forecast: `[[f32; HORIZON]; TARGETS]`.
+    type Output: Copy + Debug + PartialEq;
+    /// The state before the first step.
+    const ZERO: Self::State;
+    /// Inputs of a step.
+    const INPUTS: usize;
+    /// Targets of a forecast.
+    const TARGETS: usize;
+    /// Values of a forecast for each target.
+    const HORIZON: usize;
+    /// LSTM layers.
+    const DEPTH: u16;
+
+    /// Takes the network's records and checks them against the type.
+    fn bind<'m>(cursor: &mut Cursor<'m>) -> Result<Self::Weights<'m>, LoadError>;
+    /// Where the next step's input is written: `[INPUTS]`.
+    fn input(state: &mut Self::State) -> &mut [N::Activation];
+    /// One time step of all recurrent layers. Cannot fail.
+    fn step(weights: &Self::Weights<'_>, state: &mut Self::State);
+    /// The head's values for the state, in units of the transformed domain.
+    fn head(weights: &Self::Weights<'_>, state: &Self::State) -> Self::Output;
+    /// A forecast as rows of values, one a target.
+    fn rows(output: &mut Self::Output) -> impl Iterator<Item = &mut [f32]>;
+    /// Shows every byte of the state that has to survive a reset.
+    fn visit(state: &mut Self::State, visitor: &mut impl FnMut(&mut [u8]));
+}
+
+impl<N, B, const I: usize, const H: usize, const TARGETS: usize, const HORIZON: usize> Topology<N>
+    for Network<B, Dense<H, TARGETS, HORIZON>>
+where
+    N: Number,
+    B: Layer<N, Input = [N::Activation; I], Output = [N::Activation; H]>,
+{
+    type State = B::State;
+    type Weights<'m> = (B::Weights<'m>, N::Dense<'m>);
+    type Output = [[f32; HORIZON]; TARGETS];
+    const ZERO: B::State = B::ZERO;
+    const INPUTS: usize = I;
+    const TARGETS: usize = TARGETS;
+    const HORIZON: usize = HORIZON;
+    const DEPTH: u16 = B::DEPTH;
+
+    fn bind<'m>(cursor: &mut Cursor<'m>) -> Result<Self::Weights<'m>, LoadError> {
+        Ok((B::bind(cursor)?, Dense::<H, TARGETS, HORIZON>::bind::<N>(cursor)?))
+    }
+
+    #[inline]
+    fn input(state: &mut B::State) -> &mut [N::Activation] {
+        B::input(state)
+    }
+
+    #[inline]
+    fn step(weights: &Self::Weights<'_>, state: &mut B::State) {
+        B::step(&weights.0, state);
+    }
+
+    #[inline]
+    fn head(weights: &Self::Weights<'_>, state: &B::State) -> Self::Output {
+        Dense::<H, TARGETS, HORIZON>::forward::<N>(&weights.1, B::output(state))
+    }
+
+    fn rows(output: &mut Self::Output) -> impl Iterator<Item = &mut [f32]> {
+        output.iter_mut().map(|row| &mut row[..])
+    }
+
+    fn visit(state: &mut B::State, visitor: &mut impl FnMut(&mut [u8])) {
+        B::visit(state, visitor);
+    }
+}

@@ -1,0 +1,9 @@
+//! The device crate alone, on the host: hostile files, wrong types, and what a firmware may rely on.
+
+mod behavior;
+mod fixtures;
+mod hostile;
+mod mutated;
+mod sizes;
+mod snapshot;
+mod wrong_type;
