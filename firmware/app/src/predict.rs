@@ -1,0 +1,35 @@
+//! What turns samples into forecasts.
+
+use embedded_rnn::{Forecaster, SampleError, arithmetic::Number, network::Topology};
+
+/// Takes samples one at a time and forecasts from the latest of them.
+pub trait Predict {
+    /// One sample: every feature's raw value.
+    type Sample;
+    /// All targets over the whole horizon.
+    type Forecast;
+    /// Why a sample is refused.
+    type Refusal;
+
+    /// Takes one sample in; a refused one leaves the state untouched.
+    fn push(&mut self, sample: &Self::Sample) -> Result<(), Self::Refusal>;
+
+    /// Forecasts from the samples so far; `None` while the history is still filling.
+    fn forecast(&mut self) -> Option<Self::Forecast>;
+}
+
+impl<N: Number, T: Topology<N>, const FEATURES: usize, const LOOKBACK: usize, const PATCH: usize> Predict
+    for Forecaster<'_, '_, N, T, FEATURES, LOOKBACK, PATCH>
+{
+    type Sample = [f32; FEATURES];
+    type Forecast = T::Output;
+    type Refusal = SampleError;
+
+    fn push(&mut self, sample: &[f32; FEATURES]) -> Result<(), SampleError> {
+        Forecaster::push(self, sample)
+    }
+
+    fn forecast(&mut self) -> Option<T::Output> {
+        Forecaster::forecast(self).ok()
+    }
+}
