@@ -1,0 +1,192 @@
+//! `rnn deploy`: a model on a board, its forecasts compared with the host's.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::model;
+use super::numbers::{count, grouped};
+use super::output::Output;
+use crate::deploy::{self, BoardRun, Comparison, Inputs, Limits, Places, Stop, boards, compare};
+use crate::error::{Error, Result};
+use crate::evaluate::device::{DeviceModel, ModelBytes};
+use crate::pack::snippet;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The model file.
+    model: PathBuf,
+    /// The board; a name that is not known gets the list.
+    #[arg(long, value_name = "NAME")]
+    board: String,
+    /// A CSV with the model's columns whose samples are streamed through the board; if left out, the window that the model file carries,
+    /// there and back.
+    #[arg(long, value_name = "CSV")]
+    data: Option<PathBuf>,
+    /// At most so many samples of the CSV are streamed, its last ones.
+    #[arg(long, value_name = "N", default_value_t = 600, value_parser = count(), requires = "data")]
+    samples: usize,
+    /// Show the board's log.
+    #[arg(long)]
+    log: bool,
+    /// Where the firmware is built.
+    #[arg(long, value_name = "DIR", default_value = "target/rnn")]
+    work: PathBuf,
+}
+
+/// What a board did, beside what the host says.
+#[derive(Clone, Debug, Serialize)]
+pub struct Deployed {
+    pub board: &'static str,
+    pub core: &'static str,
+    pub instructions_per_step: u64,
+    pub instructions_per_forecast: u64,
+    pub compared: usize,
+    pub identical: usize,
+    /// Bytes of the image in flash, without the samples that were linked in to be streamed.
+    pub image_flash_bytes: u64,
+    /// Bytes of code in it.
+    pub text_bytes: u64,
+    /// Bytes of a forecaster: one sensor's history.
+    pub forecaster_bytes: u64,
+    /// Peak stack of a forecast, painted.
+    pub stack_bytes: u64,
+    #[serde(skip)]
+    pub comparison: Comparison,
+    #[serde(skip)]
+    pub log: Vec<String>,
+}
+
+/// Whether the machine has what it takes to build for a board and to run it: said before a build of a minute.
+pub fn expect_installed(board: &boards::Board) -> std::result::Result<(), Stop> {
+    deploy::emulator::find(board)?;
+    deploy::toolchain::find(board).map(|_| ())
+}
+
+/// Samples that a board is fed, and what the host forecasts from them.
+pub struct Stream {
+    /// `[n][F]`, raw.
+    samples: Vec<f32>,
+    /// One after every sample from the `lookback`-th on.
+    forecasts: Vec<Vec<f32>>,
+}
+
+impl Stream {
+    /// Forecasts on the host.
+    pub fn new(device: &mut DeviceModel<'_>, samples: Vec<f32>) -> Result<Self> {
+        let [features, lookback] = [device.manifest.window.features, device.manifest.window.lookback].map(usize::from);
+        if samples.len() < lookback * features {
+            return Err(Error::input(format!(
+                "{} samples are too few to stream: the model looks back {lookback}",
+                samples.len() / features
+            )));
+        }
+        let windows = samples.windows(lookback * features).step_by(features);
+        let forecasts = windows.map(|window| device.forecast(window)).collect::<std::result::Result<Vec<_>, _>>();
+        let forecasts = forecasts.map_err(|reason| Error::input(format!("the samples to stream: {reason}")))?;
+        Ok(Stream { samples, forecasts })
+    }
+}
+
+/// Streams samples through a model on a board and compares its forecasts with the host's.
+pub fn deploy(
+    board: &'static boards::Board,
+    bytes: &ModelBytes,
+    device: &DeviceModel<'_>,
+    stream: &Stream,
+    work: &Path,
+) -> std::result::Result<Deployed, Stop> {
+    let Stream { samples, forecasts } = stream;
+    let manifest = device.manifest;
+    let window_length = usize::from(manifest.window.lookback) * usize::from(manifest.window.features);
+    // There is at least one of each.
+    let window = &samples[samples.len() - window_length..];
+    let forecast = &forecasts[forecasts.len() - 1];
+    let lines = snippet(&manifest, &device.layers(), "model.rnn");
+    let inputs = Inputs { model: bytes.as_slice(), snippet: &lines, samples, window, forecast };
+    let places = Places { firmware: &deploy::firmware::source(), work: &work.join(board.name), target: &work.join("boards") };
+    let run: BoardRun = deploy::run(board, &inputs, &places, &Limits::default())?;
+    let comparison = compare(forecasts, &run.bits());
+    Ok(Deployed {
+        board: run.board,
+        core: run.core,
+        instructions_per_step: run.instructions_per_step,
+        instructions_per_forecast: run.instructions_per_forecast,
+        compared: comparison.compared,
+        identical: comparison.identical,
+        image_flash_bytes: run.sizes.flash().saturating_sub(run.test_bytes),
+        text_bytes: run.sizes.text,
+        forecaster_bytes: run.forecaster_bytes,
+        stack_bytes: run.stack_bytes,
+        comparison,
+        log: run.lines.iter().map(ToString::to_string).collect(),
+    })
+}
+
+/// A difference is a result that fails.
+pub fn check(deployed: &Deployed) -> Result<()> {
+    match &deployed.comparison.first_difference {
+        None if deployed.compared > 0 => Ok(()),
+        None => Err(Error::failed(format!("{} gave no forecast to compare", deployed.board))),
+        Some(difference) => Err(Error::failed(format!(
+            "{} of {} forecasts of {} differ from the host's: {difference}",
+            deployed.compared - deployed.identical,
+            deployed.compared,
+            deployed.board
+        ))),
+    }
+}
+
+/// A window there and back, often enough for more than a hundred forecasts: samples that the model surely accepts.
+pub fn there_and_back(window: &[f32], features: usize) -> Vec<f32> {
+    let there = window.chunks_exact(features);
+    let back = there.clone().rev();
+    let once: Vec<f32> = there.chain(back).flatten().copied().collect();
+    let samples = window.len() / features;
+    let times = (samples + 120).div_ceil(2 * samples);
+    once.repeat(times)
+}
+
+pub fn run(args: &Args, output: &Output) -> Result<()> {
+    let board = boards::find(&args.board)?;
+    let bytes = ModelBytes::read(&args.model)?;
+    let mut device = DeviceModel::open(&bytes, &args.model)?;
+    let manifest = device.manifest;
+    let features = usize::from(manifest.window.features);
+    let samples = match &args.data {
+        None => there_and_back(device.test_window, features),
+        Some(csv) => {
+            let series = model::series(&manifest, csv)?;
+            let first = series.rows().saturating_sub(args.samples.max(usize::from(manifest.window.lookback)));
+            (first..series.rows()).flat_map(|row| series.sample(row)).collect()
+        }
+    };
+    let stream = Stream::new(&mut device, samples)?;
+    expect_installed(board)?;
+    output.say(format!("building the firmware for {} (a first build takes a minute) and running it", board.name));
+    let deployed = deploy(board, &bytes, &device, &stream, &args.work)?;
+    if args.log {
+        deployed.log.iter().for_each(|line| output.say(line));
+    }
+    output.finish(&deployed, || summary(&deployed))?;
+    check(&deployed)
+}
+
+/// What a board did, for people.
+fn summary(deployed: &Deployed) -> String {
+    let [step, forecast, flash, text, sensor, stack] = [
+        deployed.instructions_per_step,
+        deployed.instructions_per_forecast,
+        deployed.image_flash_bytes,
+        deployed.text_bytes,
+        deployed.forecaster_bytes,
+        deployed.stack_bytes,
+    ]
+    .map(grouped);
+    format!(
+        "{} (core {}): {} of {} forecasts bit-identical with the host's\n\
+         {step} instructions a step, {forecast} a forecast (executed, counted by the emulator)\n\
+         image of {flash} bytes of flash, {text} of them code; {sensor} bytes of RAM for each sensor, {stack} bytes of stack at most",
+        deployed.board, deployed.core, deployed.identical, deployed.compared,
+    )
+}

@@ -1,0 +1,255 @@
+//! `rnn inspect`: what a model file holds.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use embedded_rnn::forecast::Transform;
+use embedded_rnn::image::{Interval, Normalization};
+use embedded_rnn::network::{CellForm, NormForm, ZoneoutForm};
+use serde::Serialize;
+
+use super::numbers::{counted, grouped};
+use super::output::Output;
+use crate::data;
+use crate::error::{Error, Result};
+use crate::evaluate::device::{DeviceModel, ModelBytes};
+use crate::export::certificate_path;
+use crate::fold::Certificate;
+use crate::pack::{Budget, budget, snippet};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The model file.
+    model: PathBuf,
+}
+
+#[derive(Serialize)]
+struct Layer {
+    cell: &'static str,
+    zoneout: &'static str,
+    /// Factors of classical dropout are left in the cell.
+    keep_factors: bool,
+    inputs: usize,
+    hidden: usize,
+}
+
+#[derive(Serialize)]
+struct Report {
+    model: PathBuf,
+    crc32: String,
+    arithmetic: &'static str,
+    arithmetic_detail: String,
+    layout: String,
+    columns: Vec<String>,
+    targets: u16,
+    unit: String,
+    interval: String,
+    lookback: u16,
+    patch: u16,
+    horizon: u16,
+    transform: Transform,
+    normalization: Normalization,
+    layers: Vec<Layer>,
+    /// Offset, scale and limit of each column.
+    scaling: Vec<[f32; 3]>,
+    budget: Budget,
+    trainer: String,
+    seed: u64,
+    data_sha256: String,
+    training_rows: u32,
+    validation_rows: u32,
+    test_rows: u32,
+    certificate_sha256: String,
+    /// The certificate beside the file, where it is there and is the one that the file names.
+    certificate: Option<Certificate>,
+    self_test: bool,
+    #[serde(skip)]
+    type_line: String,
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The sampling interval for people.
+fn interval(interval: Interval) -> String {
+    match interval {
+        Interval::Unknown => "not known".to_owned(),
+        Interval::Months(months) => data::Interval::Months(months).to_string(),
+        Interval::Microseconds(micros) => data::Interval::Microseconds(micros).to_string(),
+    }
+}
+
+/// The certificate that lies beside a model file, if it is the one that the file names.
+fn certificate_beside(model: &Path, digest: &[u8; 32]) -> Option<Certificate> {
+    let text = std::fs::read_to_string(certificate_path(model)).ok()?;
+    serde_json::from_str::<Certificate>(&text).ok().filter(|certificate| certificate.digest() == *digest)
+}
+
+pub fn run(args: &Args, output: &Output) -> Result<()> {
+    let bytes = ModelBytes::read(&args.model)?;
+    let mut device = DeviceModel::open(&bytes, &args.model)?;
+    let manifest = device.manifest;
+    let layers = device.layers();
+    let window = manifest.window;
+    let report = Report {
+        model: args.model.clone(),
+        crc32: format!("{:08x}", device.digest),
+        arithmetic: manifest.arithmetic.name(),
+        arithmetic_detail: manifest.arithmetic.to_string(),
+        layout: manifest.layout.to_string(),
+        columns: manifest.series.columns().map(str::to_owned).collect(),
+        targets: window.targets,
+        unit: manifest.series.unit.to_owned(),
+        interval: interval(manifest.series.interval),
+        lookback: window.lookback,
+        patch: window.patch,
+        horizon: window.horizon,
+        transform: window.transform,
+        normalization: window.normalization,
+        layers: layers
+            .iter()
+            .map(|(inputs, hidden, form)| Layer {
+                cell: cell(*form),
+                zoneout: zoneout(*form),
+                keep_factors: form.kept,
+                inputs: *inputs,
+                hidden: *hidden,
+            })
+            .collect(),
+        scaling: device.pipeline.scaling.to_vec(),
+        budget: budget(&manifest, &layers, bytes.as_slice().len()),
+        trainer: manifest.provenance.trainer.to_owned(),
+        seed: manifest.provenance.seed,
+        data_sha256: hex(&manifest.provenance.data),
+        training_rows: manifest.provenance.training,
+        validation_rows: manifest.provenance.validation,
+        test_rows: manifest.provenance.test,
+        certificate_sha256: hex(&manifest.provenance.certificate),
+        certificate: certificate_beside(&args.model, &manifest.provenance.certificate),
+        self_test: device.self_test(),
+        type_line: type_line(&snippet(&manifest, &layers, "")),
+    };
+    output.finish(&report, || people(&report))?;
+    if !report.self_test {
+        return Err(Error::failed(format!(
+            "{}: the self-test's forecast is not the one that the file states",
+            args.model.display()
+        )));
+    }
+    Ok(())
+}
+
+fn cell(form: CellForm) -> &'static str {
+    match form.norm {
+        NormForm::None => "lstm",
+        NormForm::A => "lstm-ln-a",
+        NormForm::B => "lstm-ln-b",
+        NormForm::Joint => "lstm-ln-joint",
+    }
+}
+
+fn zoneout(form: CellForm) -> &'static str {
+    match form.zoneout {
+        ZoneoutForm::Cell => "c",
+        ZoneoutForm::Both => "c and h",
+        ZoneoutForm::None => "none",
+    }
+}
+
+/// The line of the snippet that names the type.
+fn type_line(snippet: &str) -> String {
+    snippet.lines().find(|line| line.starts_with("pub type")).unwrap_or_default().to_owned()
+}
+
+/// How a column's values, in the transformed domain, become the network's inputs.
+fn scaling(normalization: Normalization, [offset, scale, limit]: [f32; 3]) -> String {
+    let mut text = match normalization {
+        Normalization::Last => "the window's last value is subtracted".to_owned(),
+        Normalization::None => format!("{offset} is subtracted"),
+    };
+    if limit < f32::MAX {
+        // The file states the limit after scaling.
+        text += &format!(", clamped at ±{:.4}", limit / scale);
+    }
+    if scale != 1.0 {
+        text += &format!(", times {scale}");
+    }
+    text
+}
+
+fn people(report: &Report) -> String {
+    let Budget { flash_bytes, history_bytes, state_bytes, macs_per_step, steps, macs, .. } = report.budget;
+    let [flash, history, state, macs_per_step, macs] =
+        [flash_bytes, history_bytes, state_bytes, macs_per_step, macs].map(|number| grouped(number as u64));
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let mut line = |name: &str, value: String| {
+        let _ = writeln!(text, "{name:<12}{value}");
+    };
+    line("file", format!("{}, {flash} bytes, CRC-32 {}", report.model.display(), report.crc32));
+    let targets = report.columns[..usize::from(report.targets).min(report.columns.len())].join(", ");
+    let unit = if report.unit.is_empty() { String::new() } else { format!(" [{}]", report.unit) };
+    line("forecasts", format!("{targets}{unit}, {} ahead", counted(report.horizon.into(), "sample")));
+    let lookback = counted(report.lookback.into(), "sample");
+    line("reads", format!("{}; the last {lookback}, {} a step", report.columns.join(", "), report.patch));
+    line("interval", report.interval.clone());
+    line(
+        "transform",
+        match report.transform {
+            Transform::None => "none",
+            Transform::Sqrt => "square root",
+            Transform::Log => "logarithm",
+        }
+        .to_owned(),
+    );
+    for (column, values) in report.columns.iter().zip(&report.scaling) {
+        line("input", format!("{column}: {}", scaling(report.normalization, *values)));
+    }
+    for (number, Layer { cell, inputs, hidden, zoneout, keep_factors }) in report.layers.iter().enumerate() {
+        let kept = if *keep_factors { ", keep factors" } else { "" };
+        line(&format!("layer {}", number + 1), format!("{cell}, {inputs} inputs, {hidden} units, zoneout on {zoneout}{kept}"));
+    }
+    line("head", format!("dense, {}", counted(usize::from(report.targets) * usize::from(report.horizon), "output")));
+    line("arithmetic", format!("{}, layout {}", report.arithmetic_detail, report.layout));
+    line("flash", format!("{flash} bytes, read in place"));
+    line("RAM", format!("{history} bytes for each sensor's history, {state} of stack while a forecast runs"));
+    line("work", format!("{macs} multiply-accumulates a forecast: {} of {macs_per_step}, and the head", counted(steps, "step")));
+    line("trained by", format!("{}, seed {}", report.trainer, report.seed));
+    line("trained on", format!("a CSV with SHA-256 {}", report.data_sha256));
+    line("rows", format!("{} training, {} validation, {} test", report.training_rows, report.validation_rows, report.test_rows));
+    line("self-test", if report.self_test { "passed" } else { "FAILED" }.to_owned());
+    line("Rust type", report.type_line.clone());
+    match &report.certificate {
+        Some(certificate) => text += &format!("\n{certificate}"),
+        None => {
+            text += &format!(
+                "\nThe certificate of this file (sha256 {}) is not beside it in {}.\n",
+                report.certificate_sha256,
+                certificate_path(&report.model).display()
+            );
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scaling_is_told_in_units_of_the_transformed_domain() {
+        assert_eq!(
+            scaling(Normalization::Last, [0.0, 500.0, 1000.0]),
+            "the window's last value is subtracted, clamped at ±2.0000, times 500"
+        );
+        assert_eq!(scaling(Normalization::None, [20.5, 1.0, f32::MAX]), "20.5 is subtracted");
+    }
+
+    #[test]
+    fn intervals_are_spoken() {
+        assert_eq!(interval(Interval::Unknown), "not known");
+        assert_eq!(interval(Interval::Months(1)), "1 month");
+        assert_eq!(interval(Interval::Microseconds(900_000_000)), "15 minutes");
+    }
+}

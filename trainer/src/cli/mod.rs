@@ -1,0 +1,83 @@
+//! The program `rnn`: commands, their flags and what they print.
+
+mod compare;
+mod demo;
+mod deploy;
+mod evaluate;
+mod export;
+mod inspect;
+mod interrupt;
+mod model;
+mod numbers;
+mod output;
+mod predict;
+mod progress;
+mod train;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use output::Output;
+
+/// Trains small regularized LSTMs on a CSV and runs them on microcontrollers.
+///
+/// The usual way: train, export, evaluate, deploy. `rnn demo` walks it on a real series.
+#[derive(Debug, Parser)]
+#[command(
+    name = "rnn",
+    version,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    after_help = "Exit codes: 0 done, 1 a result that fails (a mismatch, a training that diverged or was stopped), 2 wrong input."
+)]
+struct Cli {
+    /// Print one JSON object on stdout and nothing else; talk goes to stderr.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Walk the whole path on the shipped series: train, fold, quantize, evaluate, forecast on an emulated Cortex-M4.
+    Demo(demo::Args),
+    /// Train a network as a configuration file says.
+    Train(train::Args),
+    /// Fold, quantize and pack a trained network into a model file.
+    Export(export::Args),
+    /// Measure a model file's forecasts beside the baselines', through the device crate.
+    Evaluate(evaluate::Args),
+    /// Forecast with a model file, through the device crate; CSV on stdout.
+    Predict(predict::Args),
+    /// Show what a model file holds.
+    Inspect(inspect::Args),
+    /// Train the regularizers side by side and compare their errors and their cost on the device.
+    Compare(compare::Args),
+    /// Build the firmware with a model inside, run it on a board, and compare its forecasts with the host's.
+    Deploy(deploy::Args),
+}
+
+/// Runs the program: exit code 0 done, 1 a result that fails, 2 wrong input.
+pub fn main() -> ExitCode {
+    let Cli { json, command } = Cli::parse();
+    let output = Output::new(json);
+    let result = match command {
+        Command::Demo(args) => demo::run(&args, &output),
+        Command::Train(args) => train::run(&args, &output),
+        Command::Export(args) => export::run(&args, &output),
+        Command::Evaluate(args) => evaluate::run(&args, &output),
+        Command::Predict(args) => predict::run(&args, &output),
+        Command::Inspect(args) => inspect::run(&args, &output),
+        Command::Compare(args) => compare::run(&args, &output),
+        Command::Deploy(args) => deploy::run(&args, &output),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("rnn: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}

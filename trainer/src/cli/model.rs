@@ -1,0 +1,72 @@
+//! A model file and the CSV that it is run on.
+
+use std::path::Path;
+
+use embedded_rnn::image::Manifest;
+
+use crate::config::Window;
+use crate::data::{Dataset, Partition, Selection, Series};
+use crate::error::{Error, Result};
+
+/// The columns that a model reads, by the names of the series that it was trained on.
+fn selection(manifest: &Manifest<'_>) -> Selection {
+    let targets = usize::from(manifest.window.targets);
+    let names: Vec<String> = manifest.series.columns().map(str::to_owned).collect();
+    let (targets, features) = names.split_at(targets.min(names.len()));
+    Selection {
+        time: (!manifest.series.time.is_empty()).then(|| manifest.series.time.to_owned()),
+        targets: targets.to_vec(),
+        features: features.to_vec(),
+        transform: manifest.window.transform,
+    }
+}
+
+/// The window's settings, as the file states them.
+fn window(manifest: &Manifest<'_>) -> Window {
+    let window = &manifest.window;
+    Window {
+        lookback: window.lookback.into(),
+        patch: window.patch.into(),
+        horizon: window.horizon.into(),
+        transform: window.transform,
+        normalization: window.normalization,
+    }
+}
+
+/// The model's columns of a CSV.
+pub fn series(manifest: &Manifest<'_>, csv: &Path) -> Result<Series> {
+    Series::read(csv, &selection(manifest))
+}
+
+/// Whether a series is the one that the model was trained on.
+pub fn is_own(manifest: &Manifest<'_>, series: &Series) -> bool {
+    series.sha256 == manifest.provenance.data
+}
+
+/// A CSV as a dataset for the model: split as in training if it is the file that the model was trained on; else all of it is test, but
+/// for `fit` rows that baselines are fitted on.
+pub fn dataset(manifest: &Manifest<'_>, csv: &Path, fit: Option<usize>) -> Result<Dataset> {
+    let series = series(manifest, csv)?;
+    let rows = series.rows();
+    let provenance = &manifest.provenance;
+    let partition = if is_own(manifest, &series) {
+        if fit.is_some() {
+            return Err(Error::input(format!(
+                "--train: {} is the file that the model was trained on, whose training rows are known: leave --train out",
+                csv.display()
+            )));
+        }
+        let [training, validation, test] =
+            [provenance.training, provenance.validation, provenance.test].map(|rows| rows as usize);
+        let borders = [training, training + validation, training + validation + test];
+        Partition {
+            training: 0..borders[0],
+            validation: borders[0]..borders[1],
+            test: borders[1]..borders[2].min(rows),
+            train_from: 0,
+        }
+    } else {
+        Partition::foreign(rows, fit.unwrap_or(0))
+    };
+    Dataset::with_partition(series, &window(manifest), partition)
+}

@@ -1,0 +1,176 @@
+//! The configuration file: TOML to validated settings.
+
+mod names;
+pub(crate) mod place;
+mod read;
+mod validate;
+
+use std::path::PathBuf;
+
+use embedded_rnn::forecast::Transform;
+use serde::{Deserialize, Serialize};
+
+use crate::regularize::settings::Regularization;
+pub use names::{Names, Split};
+pub use validate::{MAX_HIDDEN, MAX_HORIZON, MAX_LAYERS, MAX_LOOKBACK, MAX_OUTPUTS, MAX_STEP_INPUTS};
+
+/// A whole configuration file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// `[data]`
+    pub data: Data,
+    /// `[window]`
+    pub window: Window,
+    /// `[network]`
+    pub network: Network,
+    /// `[regularization]`
+    #[serde(default)]
+    pub regularization: Regularization,
+    /// `[training]`
+    #[serde(default)]
+    pub training: Training,
+    /// `[export]`
+    #[serde(default)]
+    pub export: Export,
+}
+
+/// `[export]`: what happens to a trained network before it is packed.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Export {
+    /// What becomes of layer norm.
+    pub fold: Fold,
+    /// Epochs of training after static folding.
+    pub fine_tune: usize,
+    /// The share by which static folding may raise the validation loss.
+    pub tolerance: f64,
+}
+
+impl Default for Export {
+    fn default() -> Self {
+        Export { fold: Fold::Exact, fine_tune: 10, tolerance: 0.05 }
+    }
+}
+
+/// What becomes of layer norm at export.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fold {
+    /// It is computed on the device; only what does not change the network is folded.
+    #[default]
+    Exact,
+    /// The joint form is replaced by calibrated constants and trained on: the device runs a plain LSTM.
+    Static,
+}
+
+/// `[data]`: the CSV and what of it is used.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Data {
+    /// The CSV, relative to the configuration file.
+    pub path: PathBuf,
+    /// Header of the column with time stamps; without it rows are taken as evenly spaced and unnamed.
+    #[serde(default)]
+    pub time: Option<String>,
+    /// Headers of the columns to forecast; a single string is read as a list of one.
+    pub target: Names,
+    /// Headers of further input columns.
+    #[serde(default, skip_serializing_if = "Names::is_none")]
+    pub features: Names,
+    /// Samples in a season, for the seasonal naive baseline; found by autocorrelation where it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub season: Option<usize>,
+    /// The targets' unit, for people.
+    #[serde(default)]
+    pub unit: String,
+    /// Where training, validation and test begin and end.
+    #[serde(default)]
+    pub split: Split,
+}
+
+pub use embedded_rnn::forecast::Normalization;
+
+/// `[window]`: what the network sees and what it says.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Window {
+    /// Samples in a window.
+    pub lookback: usize,
+    /// Samples that enter the network together as one step; divides `lookback`.
+    #[serde(default = "one")]
+    pub patch: usize,
+    /// Samples forecast, all at once.
+    pub horizon: usize,
+    /// The value transform.
+    #[serde(default)]
+    pub transform: Transform,
+    /// Per-window normalization.
+    #[serde(default)]
+    pub normalization: Normalization,
+}
+
+fn one() -> usize {
+    1
+}
+
+/// `[network]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Network {
+    /// Units of each LSTM layer, first to last.
+    pub hidden: Vec<usize>,
+}
+
+/// What training minimizes, on normalized targets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Loss {
+    /// Mean of squared errors.
+    #[default]
+    Mse,
+    /// Mean of absolute errors.
+    Mae,
+    /// Quadratic up to `delta`, linear beyond (Huber 1964), as PyTorch's `huber_loss`.
+    Huber,
+}
+
+/// `[training]`
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Training {
+    /// The loss.
+    pub loss: Loss,
+    /// Huber's threshold, in normalized units.
+    pub delta: f64,
+    /// Passes over the training windows.
+    pub epochs: usize,
+    /// Windows in an optimizer step.
+    pub batch: usize,
+    /// AdamW's peak step size.
+    pub learning_rate: f64,
+    /// Optimizer steps of linear warm-up; then the rate follows half a cosine to zero.
+    pub warmup: usize,
+    /// The gradient's largest global 2-norm; 0 switches clipping off.
+    pub clip: f64,
+    /// Epochs without a better validation loss before training stops; 0 never stops early.
+    pub patience: usize,
+    /// Seed of everything random.
+    pub seed: u64,
+}
+
+impl Default for Training {
+    fn default() -> Self {
+        Training {
+            loss: Loss::Mse,
+            delta: 1.0,
+            epochs: 30,
+            batch: 64,
+            learning_rate: 1e-3,
+            warmup: 10,
+            clip: 1.0,
+            patience: 0,
+            seed: 0,
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! From a CSV to the windows that a network is trained and judged on.
+//!
+//! [`Series`] (the file, checked) -> [`Partition`] (which rows are whose) -> [`Scaler`] -> [`Dataset`] -> [`Windows`].
+
+mod augment;
+mod csv;
+mod dataset;
+mod interval;
+mod scaler;
+mod series;
+mod split;
+#[cfg(test)]
+pub(crate) mod testing;
+mod timeline;
+mod timestamp;
+mod windows;
+
+pub use augment::{Augmented, amplitude_factor};
+pub use dataset::Dataset;
+pub use interval::Interval;
+pub use scaler::{Moments, Scaler};
+pub use series::{Column, Selection, Series};
+pub use split::{Part, Partition};
+pub use timeline::Timeline;
+pub use timestamp::{Stamp, Style, Zone};
+pub use windows::Windows;

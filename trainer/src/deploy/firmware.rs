@@ -1,0 +1,136 @@
+//! Builds a board's firmware around a model.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use super::{
+    boards::Board,
+    process,
+    stop::Stop,
+    toolchain::{self, Toolchain},
+};
+use crate::error::Error;
+use crate::files::create_folder;
+
+/// A board's programs, as ELF files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Programs {
+    /// Streams the held-back series and logs every forecast.
+    pub demo: PathBuf,
+    /// Runs the model file's own vector and one window.
+    pub selftest: PathBuf,
+}
+
+/// The `firmware` folder of the repository that this program was built from.
+pub fn source() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(".")).join("firmware")
+}
+
+/// Builds both programs with what lies in `inputs`, and puts them there too. `target` is cargo's target folder: one for
+/// all boards, so that `core` is built once for each core; `limit` ends a build that hangs.
+pub fn build(
+    toolchain: &Toolchain,
+    board: &Board,
+    firmware: &Path,
+    inputs: &Path,
+    target: &Path,
+    limit: Duration,
+) -> Result<Programs, Stop> {
+    let folder = firmware.join("boards").join(board.folder);
+    if !folder.join("Cargo.toml").is_file() {
+        return Err(Error::input(format!(
+            "the firmware's source is not in {}; run `rnn deploy` from a build of the repository",
+            folder.display()
+        ))
+        .into());
+    }
+    // Paths are relative to where the user is, and cargo runs elsewhere: it reads the board's settings from the board's folder.
+    let inputs = absolute(inputs)?;
+    let target = absolute(target)?;
+    // The target folder has one place for each program, whatever the model: one build at a time until its programs are taken.
+    let _lock = lock(&target)?;
+    let mut command = toolchain::cargo(toolchain, board.target);
+    command.current_dir(&folder).args(["build", "--release", "--locked", "--quiet", "--bins"]);
+    command.args(toolchain::arguments(toolchain, board.target)).arg("--target-dir").arg(&target);
+    // The log's level decides what the image holds: not left to the user's environment.
+    command.env("RNN_MODEL_DIR", &inputs).env("DEFMT_LOG", "info");
+    let finished = process::run(&mut command, limit).map_err(|reason| Error::file("run", &toolchain.cargo, reason))?;
+    match finished.status {
+        Some(status) if status.success() => {}
+        Some(_) => {
+            let output = String::from_utf8_lossy(&finished.stderr);
+            return Err(Error::failed(format!("building the firmware for {} failed:\n{}", board.name, output.trim_end())).into());
+        }
+        None => {
+            let limit = limit.as_secs_f64();
+            return Err(Error::failed(format!("building the firmware for {} took more than {limit} s", board.name)).into());
+        }
+    }
+    let release = target.join(board.target).join("release");
+    let take = |name: &str| -> Result<PathBuf, Error> {
+        let (from, to) = (release.join(name), inputs.join(name));
+        fs::copy(&from, &to).map_err(|reason| Error::file("copy", &from, reason))?;
+        Ok(to)
+    };
+    Ok(Programs { demo: take("demo")?, selftest: take("selftest")? })
+}
+
+/// Waits for other builds in this target folder; the next may begin when the file is dropped.
+fn lock(target: &Path) -> Result<fs::File, Error> {
+    create_folder(target)?;
+    let path = target.join("programs.lock");
+    let file = fs::File::create(&path).map_err(|reason| Error::file("create", &path, reason))?;
+    file.lock().map_err(|reason| Error::file("lock", &path, reason))?;
+    Ok(file)
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, Error> {
+    std::path::absolute(path).map_err(|reason| Error::file("find", path, reason))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deploy::{boards, toolchain::Library};
+
+    const SOME: Duration = Duration::from_secs(20);
+
+    fn toolchain(cargo: &str) -> Toolchain {
+        Toolchain { cargo: cargo.into(), rustc: "rustc".into(), library: Library::Installed, linker: None }
+    }
+
+    #[test]
+    fn every_board_has_its_folder() {
+        for board in boards::BOARDS {
+            assert!(source().join("boards").join(board.folder).join("Cargo.toml").is_file(), "{}", board.name);
+        }
+    }
+
+    #[test]
+    fn a_folder_without_firmware_is_named() {
+        let board = boards::find("qemu-m4").unwrap();
+        let nowhere = Path::new("no/such/folder");
+        let Err(Stop::Error(error)) = build(&toolchain("cargo"), board, nowhere, nowhere, nowhere, SOME) else { panic!() };
+        assert_eq!(error.exit_code(), 2);
+        assert!(error.to_string().contains("qemu-mps2"), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_build_that_fails_shows_what_the_compiler_said() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let cargo = folder.path().join("cargo");
+        fs::write(&cargo, "#!/bin/sh\necho \"no model in $RNN_MODEL_DIR\" >&2\nexit 101\n").unwrap();
+        fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).unwrap();
+        let board = boards::find("qemu-m4").unwrap();
+        let inputs = folder.path().join("inputs");
+        let toolchain = toolchain(cargo.to_str().unwrap());
+        let Err(Stop::Error(error)) = build(&toolchain, board, &source(), &inputs, folder.path(), SOME) else { panic!() };
+        assert_eq!(error.exit_code(), 1);
+        assert!(error.to_string().ends_with(&format!("no model in {}", inputs.display())), "{error}");
+    }
+}

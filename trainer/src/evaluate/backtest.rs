@@ -1,0 +1,161 @@
+//! A model file against the baselines, window by window, through the device crate.
+
+use serde::Serialize;
+
+use super::baselines::fit_all;
+use super::by_baseline::{ByBaseline, spoken};
+use super::device::DeviceModel;
+use super::metrics::{Errors, Metrics, score};
+use crate::data::{Dataset, Part};
+use crate::error::{Error, Result};
+use crate::report::table::{Align, Table};
+
+/// A model's errors and the baselines', on the same windows.
+#[derive(Clone, Debug, Serialize)]
+pub struct Evaluation {
+    /// The model file, through the device crate.
+    pub test: Metrics,
+    /// The baselines.
+    pub baselines: ByBaseline<Metrics>,
+    /// Inputs that lay beyond the largest that the file admits, and were clamped.
+    pub clamped_inputs: u64,
+    /// The model's forecasts in raw units, `[targets][horizon]` each.
+    #[serde(skip)]
+    pub forecasts: Vec<Vec<f32>>,
+}
+
+/// Evaluates a model on the test windows of a dataset. `season` is for the seasonal naive forecast; found if not given.
+pub fn backtest(model: &mut DeviceModel<'_>, dataset: &Dataset, season: Option<usize>) -> Result<Evaluation> {
+    let windows = dataset.windows(Part::Test);
+    let mut window = vec![0.0; windows.input_len()];
+    let mut forecasts = Vec::with_capacity(windows.len());
+    let clamped_before = model.clamped;
+    let test = score(&windows, |index, out| {
+        windows.raw_input(index, &mut window);
+        let forecast = model.forecast(&window).map_err(|reason| {
+            let series = dataset.series();
+            let line = series.line(windows.origin(index) - 1);
+            Error::input(format!("{}, the window that ends in line {line}: {reason}", series.path.display()))
+        })?;
+        out.copy_from_slice(&forecast);
+        forecasts.push(forecast);
+        Ok(())
+    })?;
+    let mut baselines = ByBaseline::new();
+    for baseline in fit_all(dataset, season)? {
+        let metrics = score(&windows, |index, out| {
+            baseline.forecast(&windows, index, out);
+            Ok(())
+        })?;
+        baselines.set(baseline.name(), metrics);
+    }
+    Ok(Evaluation { test, baselines, clamped_inputs: model.clamped - clamped_before, forecasts })
+}
+
+impl Evaluation {
+    /// The errors for people, the model's first.
+    pub fn table(&self, unit: &str) -> String {
+        let unit = if unit.is_empty() { String::new() } else { format!(" [{unit}]") };
+        let mut table =
+            Table::new([("", Align::Left), (&format!("MAE{unit}"), Align::Right), (&format!("RMSE{unit}"), Align::Right)]);
+        let all = || std::iter::once(("this model", &self.test)).chain(self.baselines.iter());
+        let decimals = decimals(all().map(|(_, metrics)| metrics.errors.mae));
+        for (name, Metrics { errors, .. }) in all() {
+            table.row([spoken(name), format!("{:.decimals$}", errors.mae), format!("{:.decimals$}", errors.rmse)]);
+        }
+        table.to_string()
+    }
+
+    /// The baseline with the smallest RMSE.
+    pub fn best_baseline(&self) -> Option<(&'static str, Errors)> {
+        let errors = self.baselines.iter().map(|(name, metrics)| (name, metrics.errors));
+        errors.min_by(|a, b| a.1.rmse.total_cmp(&b.1.rmse))
+    }
+
+    /// What speaks against the model, in plain words; nothing if nothing does.
+    pub fn warnings(&self) -> Vec<String> {
+        let model = self.test.errors;
+        let mut warnings = Vec::new();
+        for (name, Metrics { errors, .. }) in self.baselines.iter() {
+            let (by_mae, by_rmse) = (errors.mae < model.mae, errors.rmse < model.rmse);
+            let measure = match (by_mae, by_rmse) {
+                (true, true) => "in MAE and in RMSE",
+                (true, false) => "in MAE",
+                (false, true) => "in RMSE",
+                (false, false) => continue,
+            };
+            let mut warning = format!("the baseline \"{}\" beats the model {measure}", spoken(name));
+            if by_mae && by_rmse {
+                warning += ": this model is not worth its flash";
+            }
+            warnings.push(warning);
+        }
+        if self.clamped_inputs > 0 {
+            let (were, values) = if self.clamped_inputs == 1 { ("was", "value lay") } else { ("were", "values lay") };
+            warnings.push(format!(
+                "{} input {values} beyond what the model was trained for and {were} clamped: forecasts after them are doubtful",
+                self.clamped_inputs
+            ));
+        }
+        warnings
+    }
+}
+
+/// Decimals with which the smallest of the values has four significant digits.
+fn decimals(values: impl Iterator<Item = f64>) -> usize {
+    let smallest = values.filter(|value| *value > 0.0).fold(f64::INFINITY, f64::min);
+    if smallest.is_finite() { (3 - smallest.log10().floor() as i32).clamp(0, 12) as usize } else { 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evaluate::metrics::NormalizedErrors;
+
+    fn metrics(mae: f64, rmse: f64) -> Metrics {
+        let normalized = NormalizedErrors { mse: rmse * rmse, mae };
+        Metrics { windows: 3, errors: Errors { mae, rmse }, normalized, targets: Vec::new() }
+    }
+
+    fn evaluation() -> Evaluation {
+        let mut baselines = ByBaseline::new();
+        for (name, mae, rmse) in [("naive", 23.7, 31.8), ("drift", 16.0, 23.0), ("ridge", 17.5, 20.0)] {
+            baselines.set(name, metrics(mae, rmse));
+        }
+        Evaluation { test: metrics(16.84, 22.76), baselines, clamped_inputs: 0, forecasts: Vec::new() }
+    }
+
+    #[test]
+    fn the_model_stands_first_and_digits_fit_the_values() {
+        assert_eq!(
+            evaluation().table("spots"),
+            "            MAE [spots]  RMSE [spots]\n\
+             this model        16.84         22.76\n\
+             naive             23.70         31.80\n\
+             drift             16.00         23.00\n\
+             ridge             17.50         20.00\n"
+        );
+        for (value, expected) in [(0.01234, 5), (1.0, 3), (9.99, 3), (10.0, 2), (99_999.0, 0), (0.0, 0), (1e-30, 12)] {
+            assert_eq!(decimals([value, 1e6].into_iter()), if value == 0.0 { 0 } else { expected }, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_baseline_that_wins_is_named_and_so_are_clamped_inputs() {
+        let mut evaluation = evaluation();
+        assert_eq!(
+            evaluation.warnings(),
+            ["the baseline \"drift\" beats the model in MAE", "the baseline \"ridge\" beats the model in RMSE"]
+        );
+        assert_eq!(evaluation.best_baseline(), Some(("ridge", Errors { mae: 17.5, rmse: 20.0 })));
+        evaluation.test = metrics(16.5, 22.0);
+        evaluation.baselines.set("seasonal_naive", metrics(1.0, 2.0));
+        evaluation.clamped_inputs = 2;
+        let warnings = evaluation.warnings();
+        assert!(warnings[0].starts_with("the baseline \"seasonal naive\" beats the model in MAE and in RMSE"), "{warnings:?}");
+        assert!(warnings.last().unwrap().starts_with("2 input values lay beyond"), "{warnings:?}");
+        evaluation.test = metrics(0.5, 1.0);
+        evaluation.clamped_inputs = 0;
+        assert!(evaluation.warnings().is_empty());
+    }
+}

@@ -1,0 +1,315 @@
+//! Model files on the desk: the device crate's own kernels, for shapes that are known only at run time.
+//!
+//! Nothing is computed here: [`embedded_rnn::arithmetic::Number`] computes the layers and the head,
+//! [`embedded_rnn::forecast::Pipeline`] leads a window through them, exactly as on a board.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use embedded_rnn::Int8;
+use embedded_rnn::arithmetic::{Element, Float, Libm, Micromath, Number, Rational};
+use embedded_rnn::forecast::{Pipeline, Recurrent};
+use embedded_rnn::image::{Arithmetic, Functions, Image, LoadError, Manifest, RecordKind};
+use embedded_rnn::network::{CellForm, ZoneoutForm};
+
+use super::cell::{self, Buffers, Cell};
+use crate::error::{Error, Result};
+
+/// The bytes of a model file, aligned as the device crate asks.
+#[derive(Clone, Debug)]
+pub struct ModelBytes {
+    blocks: Vec<u128>,
+    length: usize,
+}
+
+impl ModelBytes {
+    /// Aligns a file's bytes.
+    pub fn new(bytes: &[u8]) -> Self {
+        let mut blocks = vec![0u128; bytes.len().div_ceil(16)];
+        bytemuck::cast_slice_mut::<u128, u8>(&mut blocks)[..bytes.len()].copy_from_slice(bytes);
+        ModelBytes { blocks, length: bytes.len() }
+    }
+
+    /// Reads a file.
+    pub fn read(path: &Path) -> Result<Self> {
+        std::fs::read(path).map(|bytes| Self::new(&bytes)).map_err(|reason| Error::file("read", path, reason))
+    }
+
+    /// The bytes.
+    pub fn as_slice(&self) -> &[u8] {
+        &bytemuck::cast_slice(&self.blocks)[..self.length]
+    }
+}
+
+/// One LSTM layer with its state.
+#[derive(Clone, Debug)]
+struct Layer<'m, N: Number> {
+    cell: Arc<dyn Cell<N> + 'm>,
+    form: CellForm,
+    inputs: usize,
+    hidden: usize,
+    buffers: Buffers<N>,
+}
+
+impl<'m, N: Number> Layer<'m, N> {
+    fn reset(&mut self) {
+        self.buffers.xh.fill(N::Activation::ZERO);
+        self.buffers.c.fill(N::Cell::ZERO);
+        self.buffers.wide.fill(N::Wide::ZERO);
+    }
+
+    fn step(&mut self) {
+        self.cell.step(&mut self.buffers);
+        let Buffers { xh, h, .. } = &mut self.buffers;
+        xh[self.inputs..][..self.hidden].copy_from_slice(h);
+    }
+}
+
+/// A network in one number system with its state.
+#[derive(Clone, Debug)]
+struct Engine<'m, N: Number> {
+    layers: Vec<Layer<'m, N>>,
+    head: N::Dense<'m>,
+    /// After every step: the hidden states of all layers are appended here if it is there.
+    trace: Option<Vec<Vec<N::Activation>>>,
+}
+
+impl<'m, N: Number> Engine<'m, N> {
+    fn bind(image: &Image<'m>) -> std::result::Result<Bound<'m, Self>, LoadError> {
+        let manifest = &image.manifest;
+        if manifest.arithmetic != N::ARITHMETIC {
+            return Err(LoadError::Arithmetic { expected: N::ARITHMETIC, found: manifest.arithmetic });
+        }
+        if manifest.layout != N::LAYOUT {
+            return Err(LoadError::LayoutMismatch { expected: N::LAYOUT, found: manifest.layout });
+        }
+        let window = manifest.window;
+        let outputs = usize::from(window.targets) * usize::from(window.horizon);
+        let malformed = |record| LoadError::Malformed { record };
+        let whole = window.patch > 0 && window.lookback > 0 && window.lookback.is_multiple_of(window.patch);
+        if !whole || window.targets > window.features || window.features == 0 || outputs == 0 {
+            return Err(LoadError::Manifest);
+        }
+        let mut records = image.records();
+        let scaling = records.next(RecordKind::Scaling)?;
+        scaling.expect_shape(0, window.features.into(), window.targets.into())?;
+        let mut fields = scaling.fields();
+        let pipeline = Pipeline {
+            transform: window.transform,
+            normalization: window.normalization,
+            scaling: fields.slice(window.features.into())?,
+        };
+        fields.end()?;
+        let mut width = usize::from(window.features) * usize::from(window.patch);
+        let mut layers = Vec::new();
+        for number in 0..window.layers {
+            let record = records.next(RecordKind::Lstm)?;
+            let header = record.header();
+            record.expect_shape(number, width, header.outputs.into())?;
+            let form = CellForm::from_number(header.form).ok_or(malformed(RecordKind::Lstm))?;
+            let hidden = record.outputs();
+            let buffers = Buffers {
+                xh: vec![N::Activation::ZERO; (width + hidden).next_multiple_of(N::COLUMNS_MULTIPLE)],
+                c: vec![N::Cell::ZERO; hidden],
+                wide: vec![N::Wide::ZERO; if form.zoneout == ZoneoutForm::Both { hidden } else { 0 }],
+                scratch: vec![[N::Sum::ZERO; 4]; form.scratch_rows() * hidden],
+                h: vec![N::Activation::ZERO; hidden],
+            };
+            layers.push(Layer { cell: cell::bind(form, &record)?, form, inputs: width, hidden, buffers });
+            width = hidden;
+        }
+        if layers.is_empty() {
+            return Err(LoadError::Manifest);
+        }
+        let head = records.next(RecordKind::Dense)?;
+        head.expect_shape(window.layers, width, outputs)?;
+        let engine = Engine { layers, head: N::bind_dense(&head)?, trace: None };
+        let test = records.next(RecordKind::SelfTest)?;
+        test.expect_shape(0, window.lookback.into(), outputs)?;
+        let mut fields = test.fields();
+        let test_window = fields.slice(usize::from(window.lookback) * usize::from(window.features))?;
+        let test_forecast = fields.slice(outputs)?;
+        fields.end()?;
+        records.end()?;
+        Ok(Bound { engine, pipeline, test_window, test_forecast })
+    }
+
+    fn head(&self, y: &mut [f32]) {
+        if let Some(last) = self.layers.last() {
+            N::dense(&self.head, &last.buffers.h, y);
+        }
+    }
+}
+
+struct Bound<'m, E> {
+    engine: E,
+    pipeline: Pipeline<'m>,
+    test_window: &'m [f32],
+    test_forecast: &'m [f32],
+}
+
+impl<N: Number> Recurrent<N> for Engine<'_, N> {
+    fn reset(&mut self) {
+        self.layers.iter_mut().for_each(Layer::reset);
+    }
+
+    fn input(&mut self) -> &mut [N::Activation] {
+        self.layers.first_mut().map_or(&mut [], |layer| &mut layer.buffers.xh[..layer.inputs])
+    }
+
+    fn step(&mut self) {
+        for l in 0..self.layers.len() {
+            let (below, rest) = self.layers.split_at_mut(l);
+            if let Some(below) = below.last() {
+                rest[0].buffers.xh[..below.hidden].copy_from_slice(&below.buffers.h);
+            }
+            rest[0].step();
+        }
+        if let Some(trace) = &mut self.trace {
+            trace.extend(self.layers.iter().map(|layer| layer.buffers.h.clone()));
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Arm<'m> {
+    Int8(Engine<'m, Int8>),
+    Rational(Engine<'m, Float<Rational>>),
+    Libm(Engine<'m, Float<Libm>>),
+    Micromath(Engine<'m, Float<Micromath>>),
+}
+
+/// Runs an expression on whichever engine a model has.
+macro_rules! on_engine {
+    ($arm:expr, $engine:ident => $body:expr) => {
+        match $arm {
+            Arm::Int8($engine) => $body,
+            Arm::Rational($engine) => $body,
+            Arm::Libm($engine) => $body,
+            Arm::Micromath($engine) => $body,
+        }
+    };
+}
+
+/// A model file that runs on the desk with the device's bits.
+#[derive(Clone, Debug)]
+pub struct DeviceModel<'m> {
+    arm: Arm<'m>,
+    /// What the file says of itself.
+    pub manifest: Manifest<'m>,
+    /// The file's CRC-32.
+    pub digest: u32,
+    /// How windows pass through it.
+    pub pipeline: Pipeline<'m>,
+    /// The self-test's window of raw samples, `[lookback][F]`.
+    pub test_window: &'m [f32],
+    /// The self-test's forecast, `[targets][horizon]`.
+    pub test_forecast: &'m [f32],
+    /// Input values clamped so far.
+    pub clamped: u64,
+    /// Windows run so far.
+    pub windows: u64,
+    transformed: Vec<f32>,
+}
+
+impl<'m> DeviceModel<'m> {
+    /// Checks and binds a file; `name` is how errors call it.
+    pub fn open(bytes: &'m ModelBytes, name: &Path) -> Result<Self> {
+        Self::bind(bytes.as_slice()).map_err(|reason| {
+            let mend = match reason {
+                LoadError::NotAModel | LoadError::TooShort { .. } => "name a file that `rnn export` wrote",
+                _ => "write it anew with `rnn export`",
+            };
+            Error::input(format!("{}: {reason}: {mend}", name.display()))
+        })
+    }
+
+    /// Checks and binds a file's aligned bytes.
+    pub fn bind(bytes: &'m [u8]) -> std::result::Result<Self, LoadError> {
+        let image = Image::open(bytes)?;
+        macro_rules! bound {
+            ($arm:path, $number:ty) => {{
+                let Bound { engine, pipeline, test_window, test_forecast } = Engine::<$number>::bind(&image)?;
+                ($arm(engine), pipeline, test_window, test_forecast)
+            }};
+        }
+        let (arm, pipeline, test_window, test_forecast) = match image.manifest.arithmetic {
+            Arithmetic::F32 { functions: Functions::Rational } => bound!(Arm::Rational, Float<Rational>),
+            Arithmetic::F32 { functions: Functions::Libm } => bound!(Arm::Libm, Float<Libm>),
+            Arithmetic::F32 { functions: Functions::Micromath } => bound!(Arm::Micromath, Float<Micromath>),
+            _ => bound!(Arm::Int8, Int8),
+        };
+        let (manifest, digest) = (image.manifest, image.digest);
+        Ok(DeviceModel {
+            arm,
+            manifest,
+            digest,
+            pipeline,
+            test_window,
+            test_forecast,
+            clamped: 0,
+            windows: 0,
+            transformed: Vec::new(),
+        })
+    }
+
+    /// Inputs, units and form of each LSTM layer.
+    pub fn layers(&self) -> Vec<(usize, usize, CellForm)> {
+        on_engine!(&self.arm, engine => engine.layers.iter().map(|layer| (layer.inputs, layer.hidden, layer.form)).collect())
+    }
+
+    /// The forecast `[targets][horizon]` in raw units from a window of raw samples `[lookback][F]`, oldest first. The message says
+    /// which sample of the window was refused.
+    pub fn forecast(&mut self, window: &[f32]) -> std::result::Result<Vec<f32>, String> {
+        let features = self.pipeline.scaling.len();
+        let shape = self.manifest.window;
+        assert_eq!(window.len(), usize::from(shape.lookback) * features, "a window of lookback samples");
+        let mut transformed = std::mem::take(&mut self.transformed);
+        transformed.resize(window.len(), 0.0);
+        for (row, (raw, z)) in window.chunks_exact(features).zip(transformed.chunks_exact_mut(features)).enumerate() {
+            self.pipeline.transform(raw, z).map_err(|error| format!("sample {row} of the window: {error}"))?;
+        }
+        let last = &transformed[window.len() - features..];
+        let steps = usize::from(shape.lookback / shape.patch);
+        let samples = transformed.chunks_exact(features);
+        let mut y = vec![0.0; usize::from(shape.targets) * usize::from(shape.horizon)];
+        let clamped = on_engine!(&mut self.arm, engine => {
+            let clamped = self.pipeline.run(engine, steps, samples, last);
+            engine.head(&mut y);
+            clamped
+        });
+        for (row, last) in y.chunks_exact_mut(shape.horizon.into()).zip(last) {
+            self.pipeline.decode(row, *last);
+        }
+        self.clamped += u64::from(clamped);
+        self.windows += 1;
+        self.transformed = transformed;
+        Ok(y)
+    }
+
+    /// Like [`Self::forecast`]; gives the hidden states of the run instead, `[step][layer][H]`, in units of h.
+    pub fn hidden_states(&mut self, window: &[f32]) -> std::result::Result<Vec<Vec<Vec<f64>>>, String> {
+        on_engine!(&mut self.arm, engine => engine.trace = Some(Vec::new()));
+        let result = self.forecast(window);
+        let layers = usize::from(self.manifest.window.layers);
+        let one = f64::from(embedded_rnn::arithmetic::ACTIVATION_ONE);
+        let states: Vec<Vec<f64>> = match &mut self.arm {
+            Arm::Int8(engine) => traced(&mut engine.trace, |h| f64::from(h) / one),
+            Arm::Rational(engine) => traced(&mut engine.trace, f64::from),
+            Arm::Libm(engine) => traced(&mut engine.trace, f64::from),
+            Arm::Micromath(engine) => traced(&mut engine.trace, f64::from),
+        };
+        result.map(|_| states.chunks_exact(layers).map(<[_]>::to_vec).collect())
+    }
+
+    /// Runs the window that the file carries; true if the forecast is the file's, bit for bit.
+    pub fn self_test(&mut self) -> bool {
+        let (window, expected) = (self.test_window, self.test_forecast);
+        let equal = |found: Vec<f32>| found.iter().zip(expected).all(|(a, b)| a.to_bits() == b.to_bits());
+        self.forecast(window).is_ok_and(equal)
+    }
+}
+
+fn traced<A: Copy>(trace: &mut Option<Vec<Vec<A>>>, value: impl Fn(A) -> f64) -> Vec<Vec<f64>> {
+    trace.take().unwrap_or_default().into_iter().map(|h| h.into_iter().map(&value).collect()).collect()
+}

@@ -1,0 +1,10 @@
+//! Evaluation: model files through the device crate, always beside baselines that need no network.
+
+pub mod backtest;
+pub mod baselines;
+pub mod by_baseline;
+mod cell;
+pub mod device;
+pub mod metrics;
+pub mod ridge;
+pub mod season;

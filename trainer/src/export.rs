@@ -1,0 +1,298 @@
+//! From a trained network to a proven model file: fold, quantize, pack, and measure the file through the device crate.
+
+use std::path::{Path, PathBuf};
+
+use embedded_rnn::image::{Arithmetic, Functions, Interval, Layout, Manifest, Provenance, Series, Window};
+
+use crate::config::Config;
+use crate::data::{Dataset, Part, Windows};
+use crate::error::{Error, Result};
+use crate::evaluate::device::{DeviceModel, ModelBytes};
+use crate::fold::reference::Reference;
+use crate::fold::{Certificate, FoldedNetwork, Measurements, Scaler, Scalers, Target, certify};
+use crate::network::plain::PlainNetwork;
+use crate::pack::{Budget, Description, Payload, budget, pack, snippet};
+use crate::quantize::quantize;
+
+/// Windows that rewrites are certified, scales chosen and agreement measured on; evenly taken from their part.
+const WINDOWS: usize = 256;
+
+/// The arithmetic of a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// `int8` weights, 16-bit activations.
+    #[default]
+    Int8,
+    /// `f32` throughout, with this crate's own sigmoid and tanh.
+    F32,
+    /// `f32` with the functions of the `libm` crate.
+    #[value(name = "f32-libm")]
+    F32Libm,
+    /// `f32` with the functions of the `micromath` crate; the firmware needs the feature `micromath`.
+    #[value(name = "f32-micromath")]
+    F32Micromath,
+}
+
+impl Format {
+    /// `int8` or `f32`.
+    pub fn arithmetic(self) -> &'static str {
+        if self == Format::Int8 { "int8" } else { "f32" }
+    }
+
+    /// The sigmoid and tanh of an `f32` file.
+    fn functions(self) -> Option<Functions> {
+        match self {
+            Format::Int8 => None,
+            Format::F32 => Some(Functions::Rational),
+            Format::F32Libm => Some(Functions::Libm),
+            Format::F32Micromath => Some(Functions::Micromath),
+        }
+    }
+}
+
+/// A trained network with all that describes it.
+#[derive(Clone, Copy, Debug)]
+pub struct Trained<'a> {
+    /// The best epoch's weights.
+    pub network: &'a PlainNetwork,
+    /// What it was trained with.
+    pub config: &'a Config,
+    /// What it was trained on.
+    pub dataset: &'a Dataset,
+}
+
+/// A model file and what belongs to it.
+#[derive(Clone, Debug)]
+pub struct Exported {
+    /// The model file.
+    pub file: Vec<u8>,
+    /// The Rust lines that name the network's type.
+    pub snippet: String,
+    /// What was done to the network, and what was measured.
+    pub certificate: Certificate,
+    /// What the model costs.
+    pub budget: Budget,
+    /// The network as it was folded for this file.
+    pub folded: FoldedNetwork,
+}
+
+/// Up to `most` windows of a part, evenly taken: raw samples `[L][F]` each.
+pub fn raw_windows(windows: &Windows<'_>, most: usize) -> Vec<Vec<f32>> {
+    let stride = windows.len().div_ceil(most).max(1);
+    let raw = |index| {
+        let mut window = vec![0.0; windows.input_len()];
+        windows.raw_input(index, &mut window);
+        window
+    };
+    (0..windows.len()).step_by(stride).map(raw).collect()
+}
+
+/// Raw windows in the transformed domain.
+fn transformed(dataset: &Dataset, windows: &[Vec<f32>]) -> Vec<Vec<f64>> {
+    // Every value of the series passed the transform when the dataset was made.
+    let forward = |raw: &f32| f64::from(dataset.window().transform.forward(*raw).unwrap_or_default());
+    windows.iter().map(|window| window.iter().map(forward).collect()).collect()
+}
+
+/// Training windows in the transformed domain, evenly taken: what rewrites are certified, scales chosen and norms calibrated on.
+pub fn calibration_windows(dataset: &Dataset) -> Vec<Vec<f64>> {
+    transformed(dataset, &raw_windows(&dataset.windows(Part::Training), WINDOWS))
+}
+
+/// Mean and deviation of every column, as folding wants them.
+pub fn scalers(dataset: &Dataset) -> Scalers {
+    let all: Vec<Scaler> =
+        dataset.scaler().columns.iter().map(|moments| Scaler { mean: moments.mean, deviation: moments.deviation }).collect();
+    Scalers { targets: all[..dataset.targets()].to_vec(), inputs: all, normalization: dataset.window().normalization }
+}
+
+/// The population deviation of each target's training rows, in raw units.
+pub fn target_deviations(dataset: &Dataset) -> Vec<f64> {
+    let deviation = |values: &[f32]| {
+        let mean = values.iter().map(|v| f64::from(*v)).sum::<f64>() / values.len() as f64;
+        (values.iter().map(|v| (f64::from(*v) - mean).powi(2)).sum::<f64>() / values.len() as f64).sqrt()
+    };
+    let training = dataset.partition().training.clone();
+    dataset.series().columns[..dataset.targets()].iter().map(|column| deviation(&column.values[training.clone()])).collect()
+}
+
+/// Folded `f64` forecasts of raw windows, in raw units, `[targets][horizon]` each: what the device's are compared with.
+pub fn float_forecasts(folded: &FoldedNetwork, dataset: &Dataset, windows: &[Vec<f32>]) -> Vec<Vec<f64>> {
+    let raw = |z: &f64| f64::from(dataset.window().transform.inverse(*z as f32));
+    let forecast = |window: &Vec<f64>| folded.forecast_window(window).iter().map(raw).collect();
+    transformed(dataset, windows).iter().map(forecast).collect()
+}
+
+/// Root mean square of device minus float forecasts, each target in units of its deviation.
+pub fn agreement(device: &[Vec<f32>], float: &[Vec<f64>], deviations: &[f64]) -> f64 {
+    let mut sum = 0.0;
+    let mut count = 0usize;
+    for (device, float) in device.iter().zip(float) {
+        let horizon = device.len() / deviations.len();
+        for (k, (device, float)) in device.iter().zip(float).enumerate() {
+            sum += ((f64::from(*device) - float) / deviations[k / horizon]).powi(2);
+            count += 1;
+        }
+    }
+    (sum / count.max(1) as f64).sqrt()
+}
+
+/// Root mean square error of each layer's h on the device against the folded network, relative to h's deviation.
+fn hidden_rmse(
+    model: &mut DeviceModel<'_>,
+    folded: &FoldedNetwork,
+    dataset: &Dataset,
+    windows: &[Vec<f32>],
+) -> std::result::Result<Vec<f64>, String> {
+    let layers = folded.layers.len();
+    // Of each layer: sum of squared errors, of h, of h squared; count.
+    let mut sums = vec![[0.0f64; 4]; layers];
+    for (raw, window) in windows.iter().zip(transformed(dataset, windows)) {
+        let mut state = folded.start(&window[window.len() - folded.features()..]);
+        let steps = model.hidden_states(raw)?;
+        for (x, device) in window.chunks_exact(folded.step_inputs()).zip(steps) {
+            folded.step(&mut state, x);
+            for (layer, (device, sums)) in device.iter().zip(&mut sums).enumerate() {
+                let scale = carried_scale(folded, layer, model.manifest.arithmetic);
+                for (device, float) in device.iter().zip(folded.hidden(&state, layer)) {
+                    sums[0] += (device * scale - float).powi(2);
+                    sums[1] += float;
+                    sums[2] += float * float;
+                    sums[3] += 1.0;
+                }
+            }
+        }
+    }
+    let relative = |[errors, sum, squares, count]: [f64; 4]| {
+        let variance = (squares / count - (sum / count).powi(2)).max(f64::MIN_POSITIVE);
+        (errors / count / variance).sqrt()
+    };
+    Ok(sums.into_iter().map(relative).collect())
+}
+
+/// What a device's stored h is multiplied by to give h: `f32` files carry `u = h/(1-z_h)`.
+fn carried_scale(folded: &FoldedNetwork, layer: usize, arithmetic: Arithmetic) -> f64 {
+    match (&folded.layers[layer].zoneout, arithmetic) {
+        (Some(zoneout), Arithmetic::F32 { .. }) => 1.0 - zoneout.hidden,
+        _ => 1.0,
+    }
+}
+
+/// Text that the manifest borrows.
+struct Texts {
+    columns: String,
+    time: String,
+    trainer: String,
+}
+
+fn manifest<'a>(trained: &Trained<'a>, texts: &'a Texts, certificate: [u8; 32]) -> Result<Manifest<'a>> {
+    let (config, dataset) = (trained.config, trained.dataset);
+    let narrow = |key: &str, value: usize| {
+        u16::try_from(value).map_err(|_| Error::input(format!("{key} = {value} does not fit a model file: at most 65535")))
+    };
+    let row = |value: usize| value as u32;
+    let partition = dataset.partition();
+    let interval = dataset.series().times.as_ref().and_then(|times| times.interval());
+    Ok(Manifest {
+        // Both are set by the payload.
+        arithmetic: Arithmetic::F32 { functions: Functions::Rational },
+        layout: Layout::Interleaved,
+        window: Window {
+            features: narrow("number of columns", dataset.features())?,
+            targets: narrow("number of targets", dataset.targets())?,
+            lookback: narrow("window.lookback", config.window.lookback)?,
+            patch: narrow("window.patch", config.window.patch)?,
+            horizon: narrow("window.horizon", config.window.horizon)?,
+            layers: narrow("number of layers", config.network.hidden.len())?,
+            transform: config.window.transform,
+            normalization: config.window.normalization,
+        },
+        series: Series {
+            columns: &texts.columns,
+            time: &texts.time,
+            unit: &config.data.unit,
+            interval: match interval {
+                None => Interval::Unknown,
+                Some(crate::data::Interval::Months(months)) => Interval::Months(months),
+                Some(crate::data::Interval::Microseconds(micros)) => Interval::Microseconds(micros),
+            },
+        },
+        provenance: Provenance {
+            trainer: &texts.trainer,
+            seed: config.training.seed,
+            data: dataset.series().sha256,
+            training: row(partition.training.len()),
+            validation: row(partition.validation.len()),
+            test: row(partition.test.len()),
+            certificate,
+        },
+    })
+}
+
+/// Folds, quantizes, packs and measures. `file_name` is what the snippet calls the file.
+pub fn export(trained: &Trained<'_>, format: Format, file_name: &str) -> Result<Exported> {
+    let dataset = trained.dataset;
+    let validation = raw_windows(&dataset.windows(Part::Validation), WINDOWS);
+    let calibration = calibration_windows(dataset);
+    let functions = format.functions();
+    let target = if functions.is_some() { Target::Float } else { Target::Integer };
+    let regularization = &trained.config.regularization;
+    let (folded, mut certificate) = certify(trained.network, regularization, &scalers(dataset), target, &calibration)?;
+    let quantized = if functions.is_none() { Some(quantize(&folded, &calibration)?) } else { None };
+    let payload = match &quantized {
+        Some(quantized) => Payload::Integer(quantized),
+        None => Payload::Float(&folded, functions.unwrap_or(Functions::Rational)),
+    };
+    let texts = Texts {
+        columns: dataset.series().columns.iter().map(|column| format!("{}\n", column.name)).collect(),
+        time: trained.config.data.time.clone().unwrap_or_default(),
+        trainer: format!("embedded-rnn-trainer {}", env!("CARGO_PKG_VERSION")),
+    };
+    let Some(test_window) = validation.last() else {
+        return Err(Error::input("no validation window is left to test the file with: give validation more rows"));
+    };
+
+    // The first file is measured; the second carries the certificate's digest and the forecast that the first one gave. Neither changes
+    // what is computed.
+    let blank = vec![0.0; dataset.outputs()];
+    let manifest_without = manifest(trained, &texts, [0; 32])?;
+    let first = ModelBytes::new(&pack(payload, &Description { manifest: manifest_without, test_window, test_forecast: &blank })?);
+    let mut model = DeviceModel::open(&first, Path::new(file_name))?;
+    let refused = |reason: String| Error::failed(format!("the packed model refuses its own training data: {reason}"));
+    let forecasts = validation.iter().map(|window| model.forecast(window)).collect::<std::result::Result<Vec<_>, _>>();
+    let forecasts = forecasts.map_err(refused)?;
+    let test_forecast = model.forecast(test_window).map_err(refused)?;
+    let float = float_forecasts(&folded, dataset, &validation);
+    certificate.measurements = Measurements {
+        forecast_agreement_rms: Some(agreement(&forecasts, &float, &target_deviations(dataset))),
+        hidden_rmse: Some(hidden_rmse(&mut model, &folded, dataset, &validation).map_err(refused)?),
+        saturated_inputs: quantized.as_ref().map(|_| model.clamped),
+        accumulator: quantized.as_ref().map(|quantized| quantized.notes.clone()),
+    };
+
+    let manifest = manifest(trained, &texts, certificate.digest())?;
+    let file = pack(payload, &Description { manifest, test_window, test_forecast: &test_forecast })?;
+    let bytes = ModelBytes::new(&file);
+    let mut model = DeviceModel::open(&bytes, Path::new(file_name))?;
+    if !model.self_test() {
+        return Err(Error::failed("the packed model fails its own self-test: this is a defect of the exporter"));
+    }
+    let layers = model.layers();
+    Ok(Exported {
+        snippet: snippet(&model.manifest, &layers, file_name),
+        budget: budget(&model.manifest, &layers, file.len()),
+        certificate,
+        folded,
+        file,
+    })
+}
+
+/// Where a model file's certificate lies: `model.rnn` has `model.certificate.json` beside it.
+pub fn certificate_path(model: &Path) -> PathBuf {
+    model.with_extension("certificate.json")
+}
+
+/// Where the Rust lines that name a model's type lie: `model.rnn` has `model.rs` beside it.
+pub fn snippet_path(model: &Path) -> PathBuf {
+    model.with_extension("rs")
+}

@@ -1,0 +1,200 @@
+//! Blocks of 16 lanes, and the two loops in which training spends its time.
+//!
+//! Plain arrays and plain loops of fixed length: the compiler keeps a tile's accumulators in vector registers, of whatever width
+//! the target has. Lanes are units and never summed across, so the bits do not depend on that width. The two loops are functions
+//! of their own, never inlined: at their end a tile is stored, which is where the vectorizer starts from; inlined into a larger
+//! body they were left scalar, four times slower.
+
+use super::real::Real;
+
+/// Units in a block.
+pub const LANES: usize = 16;
+
+/// Rows that share each load of weights. Two fill the sixteen 128-bit registers of the x86-64 baseline.
+pub const TILE: usize = 2;
+
+/// One value for each unit of a block.
+pub type Lanes<R> = [R; LANES];
+
+/// A panel row, `[i16|f16|g16|o16]`: one value for each gate of each unit of a block.
+pub type Row<R> = [Lanes<R>; 4];
+
+/// Sixteen zeros.
+#[inline(always)]
+pub fn zeros<R: Real>() -> Lanes<R> {
+    [R::ZERO; LANES]
+}
+
+/// `a += b`
+#[inline(always)]
+pub fn add<R: Real>(a: &mut Lanes<R>, b: &Lanes<R>) {
+    for (a, &b) in a.iter_mut().zip(b) {
+        *a += b;
+    }
+}
+
+/// `a *= b`
+#[inline(always)]
+pub fn multiply<R: Real>(a: &mut Lanes<R>, b: &Lanes<R>) {
+    for (a, &b) in a.iter_mut().zip(b) {
+        *a = *a * b;
+    }
+}
+
+/// The sum over a block's lanes, as one fixed tree: the same bits for every vector width.
+#[inline(always)]
+pub fn sum<R: Real>(lanes: &Lanes<R>) -> R {
+    let mut tree = *lanes;
+    let mut width = LANES / 2;
+    while width > 0 {
+        for u in 0..width {
+            tree[u] += tree[u + width];
+        }
+        width /= 2;
+    }
+    tree[0]
+}
+
+/// `acc[m] += sum over k of a[m][k] * w[k][group]`, k ascending.
+#[inline(never)]
+pub fn accumulate<R: Real, const M: usize, const G: usize>(
+    acc: &mut [Lanes<R>; M],
+    a: [&[R]; M],
+    w: &[[Lanes<R>; G]],
+    group: usize,
+) {
+    assert!(group < G);
+    // Cut to the loop's length here, so that no index in the loop needs a check.
+    let a = a.map(|row| &row[..w.len()]);
+    let mut sum = *acc;
+    for (k, weights) in w.iter().enumerate() {
+        let weights = &weights[group];
+        for m in 0..M {
+            let value = a[m][k];
+            for u in 0..LANES {
+                sum[m][u] += value * weights[u];
+            }
+        }
+    }
+    *acc = sum;
+}
+
+/// `acc[m] += sum over rows of a[row][first + m] * d[row][group]`, rows ascending; `a` is `[rows][stride]`.
+#[inline(never)]
+pub fn accumulate_outer<R: Real, const M: usize, const G: usize>(
+    acc: &mut [Lanes<R>; M],
+    a: &[R],
+    stride: usize,
+    first: usize,
+    d: &[[Lanes<R>; G]],
+    group: usize,
+) {
+    assert!(group < G && first + M <= stride);
+    let mut sum = *acc;
+    for (values, deltas) in a.chunks_exact(stride).zip(d) {
+        let values = &values[first..first + M];
+        let deltas = &deltas[group];
+        for m in 0..M {
+            for u in 0..LANES {
+                sum[m][u] += values[m] * deltas[u];
+            }
+        }
+    }
+    *acc = sum;
+}
+
+/// Transposes `[N][K][G][16]` weights into `[ceil(K/16)][N*G*16][16]` panels, padded with zeros: what turns gradients of the
+/// outputs into gradients of the K inputs, sixteen at a time.
+pub fn transpose<R: Real, const G: usize>(w: &[[Lanes<R>; G]], k: usize, panels: &mut [Lanes<R>]) {
+    let blocks = w.len() / k;
+    let depth = blocks * G * LANES;
+    panels.fill(zeros());
+    for (n, block) in w.chunks_exact(k).enumerate() {
+        for (input, groups) in block.iter().enumerate() {
+            let panel = &mut panels[input / LANES * depth + n * G * LANES..][..G * LANES];
+            for (column, &value) in panel.iter_mut().zip(groups.as_flattened()) {
+                column[input % LANES] = value;
+            }
+        }
+    }
+}
+
+/// Calls a const-generic function on tiles of rows, then on the rows that are left.
+macro_rules! tiles {
+    ($rows:expr, $row:ident => $tile:ident::<$r:ty, _>($($argument:expr),* $(,)?)) => {{
+        let mut $row = 0;
+        while $row + $crate::network::lanes::TILE <= $rows {
+            $tile::<$r, { $crate::network::lanes::TILE }>($($argument),*);
+            $row += $crate::network::lanes::TILE;
+        }
+        while $row < $rows {
+            $tile::<$r, 1>($($argument),*);
+            $row += 1;
+        }
+    }};
+}
+pub(crate) use tiles;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A small integer, so that sums are exact in any order.
+    fn value(k: usize) -> f64 {
+        (k * 7 % 11) as f64 - 5.0
+    }
+
+    fn weights(rows: usize) -> Vec<Row<f64>> {
+        (0..rows).map(|k| std::array::from_fn(|g| std::array::from_fn(|u| value(k * 64 + g * 16 + u)))).collect()
+    }
+
+    #[test]
+    fn products_match_the_definition() {
+        let w = weights(5);
+        let a: Vec<f64> = (0..10).map(value).collect();
+        let mut acc = [[1.0; LANES]; 2];
+        accumulate(&mut acc, [&a[..5], &a[5..]], &w, 2);
+        for m in 0..2 {
+            for u in 0..LANES {
+                let expected = 1.0 + (0..5).map(|k| a[5 * m + k] * w[k][2][u]).sum::<f64>();
+                assert_eq!(acc[m][u], expected);
+            }
+        }
+    }
+
+    #[test]
+    fn sums_match_the_definition() {
+        let lanes: Lanes<f64> = std::array::from_fn(value);
+        assert_eq!(sum(&lanes), lanes.iter().sum::<f64>());
+    }
+
+    #[test]
+    fn outer_products_match_the_definition() {
+        let d = weights(3);
+        let a: Vec<f64> = (0..12).map(value).collect();
+        let mut acc = [[1.0; LANES]; 2];
+        accumulate_outer(&mut acc, &a, 4, 1, &d, 3);
+        for m in 0..2 {
+            for u in 0..LANES {
+                let expected = 1.0 + (0..3).map(|row| a[4 * row + 1 + m] * d[row][3][u]).sum::<f64>();
+                assert_eq!(acc[m][u], expected);
+            }
+        }
+    }
+
+    #[test]
+    fn transposed_panels_hold_each_weight_once() {
+        let (blocks, k) = (2, 19);
+        let w = weights(blocks * k);
+        let mut panels = vec![[9.0; LANES]; 2 * blocks * 64];
+        transpose(&w, k, &mut panels);
+        for input in 0..32 {
+            for n in 0..blocks {
+                for column in 0..64 {
+                    let expected = if input < k { w[n * k + input].as_flattened()[column] } else { 0.0 };
+                    assert_eq!(panels[input / 16 * blocks * 64 + n * 64 + column][input % 16], expected);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! An LSTM layer over all steps of a batch: forward, and backward through time beside it.
+//!
+//! Buffers are sized once for the largest batch; a smaller one uses their front. Legend of dimensions: see [`crate::network`];
+//! N' counts the blocks of the layer's inputs, G the copies of what a matrix multiplies: 4 where the gates have masks of their own.
+
+use super::gather::{GATHER_ROWS, gather, gather_biases};
+use super::inputs::{Inputs, Source};
+use super::lanes::{LANES, Lanes, Row, transpose, zeros};
+use super::norm_step::NormBuffers;
+use super::params::{LayerGradients, LayerParams};
+use super::products::Operand;
+use super::real::Real;
+use super::shape::{Norm, blocks};
+use super::step::{self, BackwardStep, ForwardStep, InputStep};
+use crate::regularize::factors::GateFactors;
+use crate::regularize::plan::LayerPlan;
+
+/// Steps and rows of the batch at hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// T
+    pub steps: usize,
+    /// B
+    pub rows: usize,
+    /// The batch row of the first window, for masks.
+    pub first_row: usize,
+}
+
+/// Gradients of a layer's outputs.
+#[derive(Clone, Copy, Debug)]
+pub enum Upstream<'a, R> {
+    /// Of the last step, `[B][N]`.
+    Last(&'a [Lanes<R>]),
+    /// Of every step, `[T][B][N]`.
+    Every(&'a [Lanes<R>]),
+}
+
+/// The sizes of a layer and of its masks.
+#[derive(Clone, Copy, Debug)]
+pub struct LayerSizes {
+    /// I
+    pub inputs: usize,
+    /// H
+    pub hidden: usize,
+    /// Is there a layer below that wants gradients?
+    pub above: bool,
+    /// Copies of the inputs that their mask may ask for; 0 without a mask.
+    pub input_copies: usize,
+    /// The same of h(t-1).
+    pub recurrent_copies: usize,
+    /// Its layer norm.
+    pub norm: Option<Norm>,
+}
+
+/// The buffers of one layer.
+#[derive(Clone, Debug)]
+pub struct Layer<R> {
+    sizes: LayerSizes,
+    /// N
+    blocks: usize,
+    /// N'
+    input_blocks: usize,
+    inputs: Inputs<R>,
+    /// Activated gates, `[T][N][B]`; the backward pass overwrites them with the pre-activations' gradients.
+    gates: Vec<Row<R>>,
+    /// `[T+1][B][N]`, from the initial zero state on.
+    c: Vec<Lanes<R>>,
+    /// `[T+1][B][N]`
+    h: Vec<Lanes<R>>,
+    /// h under the recurrent mask, `[T+1][G][B][N]`; empty without.
+    masked_h: Vec<Lanes<R>>,
+    /// tanh of the cell state that the output reads, `[T][B][N]`.
+    tanh_c: Vec<Lanes<R>>,
+    /// Of layer norm; its gradients of products take the place of the pre-activations' in products further back.
+    norm: Option<NormBuffers<R>>,
+    /// Gradient of c on its way back, `[B][N]`.
+    d_c: Vec<Lanes<R>>,
+    /// Gradient of h on its way back past the gates, `[B][N]`.
+    d_h: Vec<Lanes<R>>,
+    /// Gradient of the inputs, `[T][B][N']`; empty in the first layer.
+    d_x: Vec<Lanes<R>>,
+    /// Transposed U, `[N][64 N]`.
+    u_transposed: Vec<Lanes<R>>,
+    /// Transposed W, `[N'][64 N]`; empty in the first layer.
+    w_transposed: Vec<Lanes<R>>,
+}
+
+/// The state before a step and after it, split so that one can be read while the other is written.
+fn around<T>(buffer: &mut [T], step: usize, size: usize) -> (&[T], &mut [T]) {
+    let (before, after) = buffer[step * size..][..2 * size].split_at_mut(size);
+    (before, after)
+}
+
+/// How many copies of h(t-1) a plan asks for; 0 where U multiplies h itself.
+fn recurrent_copies<R: Real>(plan: &LayerPlan<R>) -> usize {
+    plan.recurrent.as_ref().map_or(0, GateFactors::copies)
+}
+
+impl<R: Real> Layer<R> {
+    /// Buffers for up to `steps` and `rows`.
+    pub fn new(sizes: LayerSizes, (steps, rows): (usize, usize)) -> Self {
+        let LayerSizes { inputs, hidden, above, input_copies, recurrent_copies, norm } = sizes;
+        let (n, n_input) = (blocks(hidden), blocks(inputs));
+        let lanes = |count: usize| vec![zeros(); count];
+        Layer {
+            sizes,
+            blocks: n,
+            input_blocks: n_input,
+            inputs: Inputs::new(inputs, above, (steps, rows), input_copies),
+            gates: vec![[zeros(); 4]; steps * n * rows],
+            c: lanes((steps + 1) * rows * n),
+            h: lanes((steps + 1) * rows * n),
+            masked_h: lanes((steps + 1) * recurrent_copies * rows * n),
+            tanh_c: lanes(steps * rows * n),
+            norm: norm.map(|norm| NormBuffers::new(norm, hidden, (steps, rows))),
+            d_c: lanes(rows * n),
+            d_h: lanes(rows * n),
+            d_x: lanes(if above { steps * rows * n_input } else { 0 }),
+            u_transposed: lanes(n * n * 4 * LANES),
+            w_transposed: lanes(if above { n_input * n * 4 * LANES } else { 0 }),
+        }
+    }
+
+    /// H
+    pub fn hidden(&self) -> usize {
+        self.sizes.hidden
+    }
+
+    /// Outputs of all steps, `[T][B][N]`.
+    pub fn outputs(&self, extent: Extent) -> &[Lanes<R>] {
+        let size = extent.rows * self.blocks;
+        &self.h[size..(extent.steps + 1) * size]
+    }
+
+    /// Outputs of the last step, `[B][N]`.
+    pub fn last(&self, extent: Extent) -> &[Lanes<R>] {
+        let size = extent.rows * self.blocks;
+        &self.h[extent.steps * size..][..size]
+    }
+
+    /// Gradients of the inputs, `[T][B][N']`.
+    pub fn input_gradients(&self, extent: Extent) -> &[Lanes<R>] {
+        &self.d_x[..extent.steps * extent.rows * self.input_blocks]
+    }
+
+    /// All steps forward; the outputs stay in the layer.
+    pub fn forward(&mut self, params: LayerParams<'_, R>, source: Source<'_, R>, extent: Extent, plan: &LayerPlan<R>) {
+        self.inputs.load(source, extent, plan);
+        let Extent { steps, rows, first_row } = extent;
+        let x = self.inputs.operand(source, extent, plan);
+        let (size, copies) = (rows * self.blocks, recurrent_copies(plan));
+        let widths = (self.sizes.hidden, self.blocks * LANES);
+        for state in [&mut self.c, &mut self.h] {
+            state[..size].fill(zeros());
+        }
+        self.masked_h[..copies * size].fill(zeros());
+        for time in 0..steps {
+            let (c_before, c) = around(&mut self.c, time, size);
+            let (h_before, h) = around(&mut self.h, time, size);
+            let (recurrent, masked_h) = match copies {
+                0 => (h_before, Default::default()),
+                _ => around(&mut self.masked_h, time, copies * size),
+            };
+            let mut step = ForwardStep {
+                time,
+                rows,
+                blocks: self.blocks,
+                first_row,
+                params,
+                plan,
+                x: x.from(time),
+                recurrent: Operand::new(recurrent.as_flattened(), widths, rows, copies.max(1)),
+                c_before,
+                h_before,
+                gates: &mut self.gates[time * size..][..size],
+                c,
+                h,
+                masked_h,
+                tanh_c: &mut self.tanh_c[time * size..][..size],
+            };
+            match (&mut self.norm, &params.norm) {
+                (Some(norm), Some(params)) => norm.forward(&mut step, params),
+                _ => step::forward(&mut step),
+            }
+        }
+    }
+
+    /// All steps backward, after [`Layer::forward`] with the same arguments; adds to the gradients.
+    pub fn backward(
+        &mut self,
+        params: LayerParams<'_, R>,
+        source: Source<'_, R>,
+        extent: Extent,
+        plan: &LayerPlan<R>,
+        upstream: Upstream<'_, R>,
+        gradients: &mut LayerGradients<'_, R>,
+    ) {
+        let Extent { steps, rows, first_row } = extent;
+        let (n, size) = (self.blocks, rows * self.blocks);
+        transpose(params.u, self.sizes.hidden, &mut self.u_transposed);
+        if self.sizes.above {
+            transpose(params.w, self.sizes.inputs, &mut self.w_transposed);
+        }
+        self.d_c[..size].fill(zeros());
+        self.d_h[..size].fill(zeros());
+        let x = self.inputs.operand(source, extent, plan);
+        let recurrent = if plan.recurrent.is_some() { &self.masked_h } else { &self.h };
+        let copies = recurrent_copies(plan).max(1);
+        let recurrent = Operand::new(recurrent.as_flattened(), (self.sizes.hidden, n * LANES), rows, copies);
+        let mut gathered = steps;
+        for time in (0..steps).rev() {
+            let (gates, later) = self.gates[time * size..].split_at_mut(size);
+            let last = time + 1 == steps;
+            let later = if last { &[] } else { &later[..size] };
+            let mut step = BackwardStep {
+                time,
+                last,
+                rows,
+                blocks: n,
+                first_row,
+                plan,
+                u_transposed: &self.u_transposed,
+                upstream: match upstream {
+                    Upstream::Every(all) => Some(&all[time * size..][..size]),
+                    Upstream::Last(d_last) => last.then_some(d_last),
+                },
+                gates,
+                c_before: &self.c[time * size..][..size],
+                tanh_c: &self.tanh_c[time * size..][..size],
+                d_c: &mut self.d_c[..size],
+                d_h: &mut self.d_h[..size],
+            };
+            match (&mut self.norm, &params.norm, &mut gradients.norm) {
+                (Some(norm), Some(params), Some(gradients)) => norm.backward(&mut step, params, gradients),
+                _ => step::backward(&mut step, later),
+            }
+            let (d_x, d_h) = self.norm.as_ref().map_or((&self.gates[..], &self.gates[..]), NormBuffers::deltas);
+            if self.sizes.above {
+                let width = rows * self.input_blocks;
+                step::backward_inputs(&mut InputStep {
+                    time,
+                    rows,
+                    blocks: n,
+                    input_blocks: self.input_blocks,
+                    first_row,
+                    plan,
+                    w_transposed: &self.w_transposed,
+                    deltas: &d_x[time * size..][..size],
+                    d_x: &mut self.d_x[time * width..][..width],
+                });
+            }
+            if (gathered - time) * rows >= GATHER_ROWS || time == 0 {
+                let steps = time * size..gathered * size;
+                let (deltas, d_x) = (&self.gates[steps.clone()], &d_x[steps.clone()]);
+                gather(gradients.w, x.from(time), d_x, n, rows);
+                gather(gradients.u, recurrent.from(time), &d_h[steps], n, rows);
+                match (&self.norm, &mut gradients.norm) {
+                    (Some(norm), Some(inner)) => norm.gather_biases(gradients.b, inner, deltas, d_x, rows),
+                    _ => gather_biases(gradients.b, deltas, rows),
+                }
+                gathered = time;
+            }
+        }
+    }
+}

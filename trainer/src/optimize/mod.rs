@@ -1,0 +1,8 @@
+//! From gradients to the next parameters.
+
+pub mod adamw;
+pub mod clip;
+pub mod proximal;
+pub mod schedule;
+
+pub use adamw::{AdamW, Decay};

@@ -1,0 +1,59 @@
+//! What a model costs on a board, known before it is flashed.
+
+use embedded_rnn::image::{Arithmetic, Manifest};
+use embedded_rnn::network::{CellForm, ZoneoutForm};
+use serde::Serialize;
+
+/// What a model costs on a board.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Budget {
+    /// Bytes of the model file, which is read in place.
+    pub flash_bytes: usize,
+    /// Bytes of one sensor's history, which stay.
+    pub history_bytes: usize,
+    /// Bytes of the network's state and scratch, on the stack while a forecast runs.
+    pub state_bytes: usize,
+    /// Both.
+    pub ram_bytes: usize,
+    /// Multiply-accumulates of one network step.
+    pub macs_per_step: usize,
+    /// Network steps of a forecast.
+    pub steps: usize,
+    /// Multiply-accumulates of a forecast.
+    pub macs: usize,
+}
+
+/// The budget of a file of `flash_bytes`. `layers`: inputs, units and form of each LSTM layer.
+pub fn budget(manifest: &Manifest<'_>, layers: &[(usize, usize, CellForm)], flash_bytes: usize) -> Budget {
+    let window = &manifest.window;
+    let [features, lookback, patch, targets, horizon] =
+        [window.features, window.lookback, window.patch, window.targets, window.horizon].map(usize::from);
+    let (activation, wide) = match manifest.arithmetic {
+        Arithmetic::Int8 { .. } => (2, 4),
+        _ => (4, 0),
+    };
+    // As the device crate's LstmState: a joint buffer with three elements of padding, aligned to 8; c; the wide h where it is blended.
+    let state = |(inputs, hidden, form): &(usize, usize, CellForm)| {
+        let joint = ((inputs + hidden + 3) * activation).next_multiple_of(8);
+        let wide = if form.zoneout == ZoneoutForm::Both { wide * hidden } else { 0 };
+        (joint + 4 * hidden + wide).next_multiple_of(8)
+    };
+    // While a layer steps: its new h, and rows of four 32-bit pre-activations that wait for layer norm's statistics.
+    let scratch = |(_, hidden, form): &(usize, usize, CellForm)| hidden * (activation + 16 * form.scratch_rows());
+    let largest_scratch = layers.iter().map(scratch).max().unwrap_or(0);
+    let state_bytes = layers.iter().map(state).sum::<usize>() + largest_scratch + 4 * targets * horizon;
+    // The ring's position and fill, and the model's reference.
+    let history_bytes = lookback * features * 4 + 12;
+    let macs_per_step = layers.iter().map(|(inputs, hidden, _)| 4 * hidden * (inputs + hidden)).sum();
+    let steps = lookback / patch.max(1);
+    let head = layers.last().map_or(0, |(_, hidden, _)| hidden * targets * horizon);
+    Budget {
+        flash_bytes,
+        history_bytes,
+        state_bytes,
+        ram_bytes: history_bytes + state_bytes,
+        macs_per_step,
+        steps,
+        macs: macs_per_step * steps + head,
+    }
+}

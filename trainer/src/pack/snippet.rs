@@ -1,0 +1,65 @@
+//! The Rust lines that name a network's type, for the firmware.
+
+use std::fmt::Write;
+
+use embedded_rnn::image::{Arithmetic, Functions, Manifest};
+use embedded_rnn::network::CellForm;
+
+/// The module that the exporter writes beside a model file. `layers`: inputs, units and form of each LSTM layer.
+pub fn snippet(manifest: &Manifest<'_>, layers: &[(usize, usize, CellForm)], file_name: &str) -> String {
+    let window = &manifest.window;
+    let number = match manifest.arithmetic {
+        Arithmetic::F32 { functions: Functions::Libm } => "Float<Libm>",
+        Arithmetic::F32 { functions: Functions::Micromath } => "Float<Micromath>",
+        Arithmetic::F32 { .. } => "Float<Rational>",
+        _ => "Int8",
+    };
+    let lstm = |(inputs, hidden, form): &(usize, usize, CellForm)| match *form {
+        CellForm::PLAIN => format!("Lstm<{inputs}, {hidden}>"),
+        form => format!("Lstm<{inputs}, {hidden}, {}>", form.type_name()),
+    };
+    // Then<Then<A, B>, C>
+    let body = layers.iter().map(lstm).reduce(|below, layer| format!("Then<{below}, {layer}>")).unwrap_or_default();
+    let last = layers.last().map_or(0, |(_, hidden, _)| *hidden);
+    let network = format!("Network<{body}, Dense<{last}, {}, {}>>", window.targets, window.horizon);
+    // Every name in the types is one that the crate's root has.
+    let types = format!("{network}, {number}");
+    let names = types.split(|c: char| !c.is_ascii_alphanumeric());
+    let mut uses: Vec<&str> = names.filter(|name| name.starts_with(|c: char| c.is_ascii_alphabetic())).collect();
+    uses.sort_unstable();
+    uses.dedup();
+    let mut text = String::new();
+    let columns: Vec<&str> = manifest.series.columns().collect();
+    // Writing to a String cannot fail.
+    let _ = write!(
+        text,
+        "// Written by `rnn export` beside {file_name}; names the type of the network in it.\n\
+         // Columns of a sample: {}.\n\
+         \n\
+         use embedded_rnn::{{{}}};\n\
+         \n\
+         /// Columns of a sample.\n\
+         pub const FEATURES: usize = {};\n\
+         /// Samples in a window.\n\
+         pub const LOOKBACK: usize = {};\n\
+         /// Samples that enter the network as one step.\n\
+         pub const PATCH: usize = {};\n\
+         /// Network steps of a forecast.\n\
+         pub const STEPS: usize = LOOKBACK / PATCH;\n\
+         /// Columns that are forecast: the first ones of a sample.\n\
+         pub const TARGETS: usize = {};\n\
+         /// Samples forecast.\n\
+         pub const HORIZON: usize = {};\n\
+         \n\
+         /// The model in {file_name}.\n\
+         pub type Model<'m> = embedded_rnn::Model<'m, {number}, {network}, FEATURES, LOOKBACK, PATCH>;\n",
+        columns.join(", "),
+        uses.join(", "),
+        window.features,
+        window.lookback,
+        window.patch,
+        window.targets,
+        window.horizon,
+    );
+    text
+}

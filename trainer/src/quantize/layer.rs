@@ -1,0 +1,106 @@
+//! An LSTM layer to integers.
+
+use embedded_rnn::arithmetic::ACTIVATION_ONE;
+use embedded_rnn::network::{CellForm, NormForm as DeviceNorm, ZoneoutForm};
+
+use super::norm::{self, QuantizedNorm};
+use super::rows::{QuantizedRows, Rounded};
+use crate::error::Result;
+use crate::fold::FoldedLstm;
+use crate::network::plain::NormForm;
+use crate::regularize::settings::Reading;
+
+/// An LSTM layer as integers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QuantizedLstm {
+    /// I
+    pub inputs: usize,
+    /// H
+    pub hidden: usize,
+    /// The cell's form.
+    pub form: CellForm,
+    /// `1 - z_c` in Q31.
+    pub blend_cell: i32,
+    /// `1 - z_h` in Q31.
+    pub blend_hidden: i32,
+    /// The output's tanh reads the blended cell.
+    pub reads_zoned: bool,
+    /// Keep factors on the candidate and on the cell in Q31.
+    pub keep: [i32; 2],
+    /// All columns together; of x alone where the form normalizes `W x` and `U h` apart.
+    pub rows: QuantizedRows,
+    /// Layer norm.
+    pub norm: Option<QuantizedNorm>,
+}
+
+/// A share in Q31; the largest that fits for 1.
+fn share(value: f64) -> i32 {
+    (value * 2f64.powi(31)).round().min(f64::from(i32::MAX)) as i32
+}
+
+/// The form of a folded layer's cell.
+pub fn form(layer: &FoldedLstm) -> CellForm {
+    CellForm {
+        zoneout: match &layer.zoneout {
+            Some(zoneout) if zoneout.hidden > 0.0 => ZoneoutForm::Both,
+            Some(_) => ZoneoutForm::Cell,
+            None => ZoneoutForm::None,
+        },
+        kept: layer.keep_candidate != 1.0 || layer.keep_cell != 1.0,
+        norm: match layer.norm.as_ref().map(|norm| norm.form) {
+            None => DeviceNorm::None,
+            Some(NormForm::A) => DeviceNorm::A,
+            Some(NormForm::B) => DeviceNorm::B,
+            Some(NormForm::Joint) => DeviceNorm::Joint,
+        },
+    }
+}
+
+/// Quantizes layer number `number`. `input_scale`: activation units (in ones) per unit of input, which the weights of x are divided by;
+/// `input_limit`: the largest absolute input activation.
+pub(super) fn quantize(layer: &FoldedLstm, number: usize, input_scale: f64, input_limit: i64) -> Result<(QuantizedLstm, String)> {
+    let form = form(layer);
+    let uncentered = layer.norm.as_ref().map(|norm| norm::uncentered(&layer.weights, norm));
+    let plain = uncentered.as_ref().unwrap_or(&layer.weights);
+    let (inputs, hidden) = (plain.inputs, plain.hidden);
+    let x = |r: usize| plain.w[r * inputs..][..inputs].iter().map(|w| w / input_scale);
+    let h = |r: usize| plain.u[r * hidden..][..hidden].iter().copied();
+    let one = i64::from(ACTIVATION_ONE);
+    let mut largest = vec![input_limit; inputs];
+    let (rows, recurrent) = if form.separate() {
+        let rows = Rounded::new(number, hidden, largest, |r| (x(r).collect(), plain.b[r]))?;
+        // Columns of x before the first of h in its group of four: their weights are zeros.
+        let before = inputs % 4;
+        let mut largest = vec![0; before];
+        largest.resize(before + hidden, one);
+        let weights = |r: usize| std::iter::repeat_n(0.0, before).chain(h(r)).collect();
+        (rows, Some(Rounded::new(number, hidden, largest, |r| (weights(r), 0.0))?))
+    } else {
+        largest.resize(inputs + hidden, one);
+        (Rounded::new(number, hidden, largest, |r| (x(r).chain(h(r)).collect(), plain.b[r]))?, None)
+    };
+    let (rows, norm, note) = match &layer.norm {
+        Some(folded) => {
+            let (rows, norm, note) = norm::quantize(number, hidden, folded, rows, recurrent)?;
+            (rows, Some(norm), note)
+        }
+        None => {
+            // To Q12; twice for g, whose tanh reads the sigmoid's table.
+            let (rows, note) = rows.finish(number, |r| if r / hidden == 2 { 13 } else { 12 })?;
+            (rows, None, note)
+        }
+    };
+    let zoneout = layer.zoneout.as_ref();
+    let quantized = QuantizedLstm {
+        inputs,
+        hidden,
+        form,
+        blend_cell: share(1.0 - zoneout.map_or(0.0, |zoneout| zoneout.cell)),
+        blend_hidden: share(1.0 - zoneout.map_or(0.0, |zoneout| zoneout.hidden)),
+        reads_zoned: zoneout.is_some_and(|zoneout| zoneout.reading == Reading::Zoned),
+        keep: [layer.keep_candidate, layer.keep_cell].map(share),
+        rows,
+        norm,
+    };
+    Ok((quantized, format!("layer {number}: {note}")))
+}

@@ -1,0 +1,98 @@
+//! All rows of a layer, or of one of the two products that layer norm takes apart, to `int8`.
+
+use super::bound;
+use super::row::{ONE, Row};
+use crate::error::{Error, Result};
+
+/// Rows as integers, gate-major (`i f g o`).
+#[derive(Clone, Debug, PartialEq)]
+pub struct QuantizedRows {
+    /// Columns of a row.
+    pub columns: usize,
+    /// Columns of each block, after which A is extracted; multiples of 4 that add up to the padded columns.
+    pub blocks: Vec<usize>,
+    /// `[4H][columns]`
+    pub weights: Vec<i8>,
+    /// `[4H]`, in accumulator units.
+    pub bias: Vec<i32>,
+    /// `[4H]`: `p = (acc*m + 2^31) >> 32`; a multiple of 256 for the rows i and g.
+    pub multiplier: Vec<i32>,
+}
+
+/// Rows within the accumulator's bound, whose multipliers are not chosen yet.
+pub(super) struct Rounded {
+    rows: Vec<Row>,
+    largest: Vec<i64>,
+    choice: bound::Choice,
+}
+
+/// Rows i and g stand in the A slots.
+fn in_pair(r: usize, hidden: usize) -> bool {
+    matches!(r / hidden, 0 | 2)
+}
+
+/// The largest multiplier; one that is a multiple of 256 must still fit.
+const LARGEST: f64 = 2_147_483_392.0;
+
+impl Rounded {
+    /// Rounds the rows of layer number `number`. `row(r)`: weights and bias of row r; `largest`: the largest absolute activation of each
+    /// column.
+    pub fn new(number: usize, hidden: usize, largest: Vec<i64>, row: impl Fn(usize) -> (Vec<f64>, f64)) -> Result<Self> {
+        let round = |r: usize, coarser: f64| {
+            let (weights, bias) = row(r);
+            Row::round(&weights, bias, coarser)
+        };
+        let mut rows: Vec<Row> = (0..4 * hidden).map(|r| round(r, 1.0)).collect();
+        let choice = bound::settle(&mut rows, &largest, |r| in_pair(r, hidden), round)
+            .map_err(|reason| Error::failed(format!("layer {number} cannot be quantized: {reason}; train with weight decay")))?;
+        Ok(Rounded { rows, largest, choice })
+    }
+
+    /// The largest absolute value that a row can take, in reality's units.
+    pub fn largest_value(&self) -> f64 {
+        let values = self.rows.iter().map(|row| bound::largest(row, &self.largest) as f64 * row.scale / ONE);
+        values.fold(0.0, f64::max)
+    }
+
+    /// Whether all multipliers fit where values leave with `bits` fractional bits.
+    pub fn fit(&self, bits: i32) -> bool {
+        self.rows.iter().all(|row| exact(row, bits) < LARGEST)
+    }
+
+    /// The rows with multipliers that make values of `bits(r)` fractional bits of them, and a note of what the bound asked for.
+    pub fn finish(self, number: usize, bits: impl Fn(usize) -> i32) -> Result<(QuantizedRows, String)> {
+        let Rounded { rows, largest, choice } = self;
+        let hidden = rows.len() / 4;
+        let multiplier = rows.iter().enumerate().map(|(r, row)| {
+            let exact = exact(row, bits(r));
+            if exact >= LARGEST {
+                return Err(Error::failed(format!(
+                    "layer {number} cannot be quantized: a weight of row {r} is {:.1} and the format ends near {:.0}; train with weight decay",
+                    row.scale * 127.0,
+                    127.0 * row.scale / exact * LARGEST
+                )));
+            }
+            Ok(if in_pair(r, hidden) { (exact / 256.0).round() as i32 * 256 } else { exact.round() as i32 })
+        });
+        let multiplier = multiplier.collect::<Result<Vec<i32>>>()?;
+        let note = format!(
+            "{} over {} columns{}",
+            if choice.blocks.len() == 1 { "one accumulation".into() } else { format!("{} accumulations", choice.blocks.len()) },
+            largest.len(),
+            if choice.coarser_rows == 0 { String::new() } else { format!(", {} rows coarser", choice.coarser_rows) }
+        );
+        let quantized = QuantizedRows {
+            columns: largest.len(),
+            blocks: choice.blocks,
+            weights: rows.iter().flat_map(|row| row.weights.iter().copied()).collect(),
+            bias: rows.iter().map(|row| row.bias).collect(),
+            multiplier,
+        };
+        Ok((quantized, note))
+    }
+}
+
+/// The multiplier before it is rounded: Q11 times the row's scale, to `bits` fractional bits and 32 of the product's low word.
+fn exact(row: &Row, bits: i32) -> f64 {
+    row.scale * 2f64.powi(bits + 32) / ONE
+}

@@ -1,0 +1,12 @@
+//! Training: from windows to the parameters with the best validation loss.
+
+pub mod average;
+pub mod batches;
+pub mod checkpoint;
+pub mod fit;
+pub mod loss;
+pub mod observer;
+
+pub use checkpoint::{CheckpointFile, State};
+pub use fit::{Ending, Outcome, Task, evaluate, fit};
+pub use observer::{EpochReport, Observer, StepReport};

@@ -1,0 +1,54 @@
+//! Boards that are not there: their names, and what has to be installed for them.
+
+use std::ffi::OsStr;
+
+use crate::desk::Desk;
+
+#[test]
+fn an_unknown_board_gets_the_list() {
+    let desk = Desk::with_model();
+    assert_eq!(desk.refusal("deploy model.rnn --board stm32"), "--board stm32: no such board; the known ones are qemu-m4");
+}
+
+#[test]
+fn a_deployment_without_emulator_says_what_to_install() {
+    let desk = Desk::with_model();
+    let before = desk.content();
+    let empty = Some(OsStr::new(""));
+    let sentence = desk.rnn_with("deploy model.rnn --board qemu-m4", empty).sentence(2);
+    assert_eq!(sentence, "qemu-system-arm is missing; install it with `apt-get install --no-install-recommends qemu-system-arm`");
+    assert!(before == desk.content());
+}
+
+#[test]
+fn samples_are_counted_only_of_a_csv_and_only_if_there_are_any() {
+    let desk = Desk::with_model();
+    for arguments in ["--samples 5", "--samples 0 --data series.csv"] {
+        let answer = desk.rnn(&format!("deploy model.rnn --board qemu-m4 {arguments}"));
+        assert_eq!((answer.code, answer.stdout.as_str()), (Some(2), ""), "{answer:?}");
+        assert!(answer.stderr.contains("--data <CSV>") || answer.stderr.contains("--samples <N>"), "{answer:?}");
+    }
+}
+
+#[test]
+fn the_demonstration_goes_on_without_a_board() {
+    let desk = Desk::new();
+    let answer = desk.rnn_with("demo --json --out demo", Some(OsStr::new("")));
+    let missing = "warning: no forecast on the emulated board: qemu-system-arm is missing; install it with `apt-get install";
+    assert!(answer.stderr.lines().any(|line| line.starts_with(missing)), "{answer:?}");
+    let shown = answer.object();
+    assert!(shown["device"].is_null());
+    for path in ["/test/mae", "/test/rmse", "/int8_vs_float_rms", "/flash_bytes", "/ram_bytes", "/macs"] {
+        assert!(shown.pointer(path).and_then(serde_json::Value::as_f64).is_some_and(|value| value > 0.0), "{path} in {shown}");
+    }
+    for name in ["naive", "seasonal_naive", "drift", "ridge"] {
+        let errors = &shown["baselines"][name];
+        for measure in ["mae", "rmse"] {
+            // The configuration is fixed; what the model promises is that it beats all of them.
+            assert!(errors[measure].as_f64() > shown["test"][measure].as_f64(), "{name} {measure} in {shown}");
+        }
+    }
+    for file in ["model.rnn", "model.rs", "model.certificate.json", "forecast.svg", "run/metrics.csv"] {
+        assert!(desk.path("demo").join(file).is_file(), "{file} is missing");
+    }
+}

@@ -1,0 +1,289 @@
+//! Random networks of any shape, folded, quantized and packed.
+
+use std::path::Path;
+
+use embedded_rnn::arithmetic::Number;
+use embedded_rnn::forecast::Transform;
+use embedded_rnn::image::{Arithmetic, Functions, Interval, Layout, Manifest, Normalization, Provenance, Series, Window};
+use embedded_rnn::network::Topology;
+use embedded_rnn_trainer::config;
+use embedded_rnn_trainer::evaluate::device::{DeviceModel, ModelBytes};
+use embedded_rnn_trainer::fold::reference::Reference;
+use embedded_rnn_trainer::fold::{FoldedNetwork, Scaler, Scalers, Target, fold};
+use embedded_rnn_trainer::network::plain::{NormForm, PlainDense, PlainLstm, PlainNetwork, PlainNorm};
+use embedded_rnn_trainer::pack::{Description, Payload, pack};
+use embedded_rnn_trainer::quantize::{QuantizedNetwork, quantize};
+use embedded_rnn_trainer::regularize::settings::{
+    CandidateDropout, CellDropout, GroupLasso, LayerNorm, Reading, Regularization, Scaling, Zoneout,
+};
+
+/// Uniform in [-1, 1), the same on every machine.
+pub struct Random(pub u64);
+
+impl Random {
+    /// The next value.
+    pub fn next(&mut self) -> f64 {
+        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (self.0 >> 11) as f64 / (1u64 << 52) as f64 - 1.0
+    }
+
+    /// Many values within ±`scale`.
+    pub fn many(&mut self, count: usize, scale: f64) -> Vec<f64> {
+        (0..count).map(|_| scale * self.next()).collect()
+    }
+
+    /// Raw samples `[count][features]` from 14 to 26: a wave of another length and phase in each column, and noise upon it.
+    pub fn samples(&mut self, count: usize, features: usize) -> Vec<f32> {
+        let waves: Vec<(f64, f64)> = (0..features).map(|_| (10.0 + 8.0 * self.next(), 3.0 * self.next())).collect();
+        let mut samples = Vec::with_capacity(count * features);
+        for t in 0..count {
+            for (length, phase) in &waves {
+                let wave = libm::sin(std::f64::consts::TAU * t as f64 / length + phase);
+                samples.push((20.0 + 4.5 * wave + 1.5 * self.next()) as f32);
+            }
+        }
+        samples
+    }
+}
+
+/// What is packed for the device.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Numbers {
+    Int8,
+    F32(Functions),
+}
+
+/// What every cell of a network has beyond the plain equations and zoneout.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Extras {
+    pub norm: Option<NormForm>,
+    pub per_gate: bool,
+    /// Classical dropout on candidate and cell.
+    pub kept: bool,
+    /// Units of each layer that are removed, from [`Sketch::widths`] down.
+    pub removed: usize,
+}
+
+/// A random network to be.
+#[derive(Clone, Debug)]
+pub struct Sketch {
+    pub seed: u64,
+    /// Units of each layer.
+    pub widths: Vec<usize>,
+    pub window: Window,
+    pub zoneout: Zoneout,
+    pub extras: Extras,
+    pub numbers: Numbers,
+}
+
+/// A packed network and what it was packed from.
+pub struct Built {
+    pub folded: FoldedNetwork,
+    /// With [`Numbers::Int8`].
+    pub quantized: Option<QuantizedNetwork>,
+    pub file: Vec<u8>,
+}
+
+/// Gains about 0.6, those of h smaller, so that a network forgets.
+fn norm(random: &mut Random, form: NormForm, per_gate: bool, hidden: usize) -> PlainNorm {
+    let gains = |random: &mut Random, count: usize, middle: f64| -> Vec<f64> {
+        (0..count).map(|_| middle * (1.0 + 0.5 * random.next())).collect()
+    };
+    let both = |values: Vec<f64>| if form == NormForm::Joint { Vec::new() } else { values };
+    PlainNorm {
+        form,
+        per_gate,
+        epsilon: LayerNorm::default().epsilon,
+        gain_x: gains(random, 4 * hidden, 0.6),
+        shift_x: random.many(4 * hidden, 0.4),
+        bias_x: both(random.many(4 * hidden, 0.5)),
+        gain_h: both(gains(random, 4 * hidden, 0.2)),
+        shift_h: both(random.many(4 * hidden, 0.4)),
+        gain_c: both(gains(random, hidden, 0.6)),
+        shift_c: both(random.many(hidden, 0.3)),
+    }
+}
+
+/// Sets to zero all that keeps a unit of every layer from being removed.
+fn detach(network: &mut PlainNetwork, unit: usize) {
+    let column = |matrix: &mut [f64], columns: usize| matrix.iter_mut().skip(unit).step_by(columns).for_each(|w| *w = 0.0);
+    for index in 0..network.layers.len() {
+        let PlainLstm { inputs, hidden, w, u, b, .. } = &mut network.layers[index];
+        for row in [0, 1, 2, 3].map(|gate| gate * *hidden + unit) {
+            w[row * *inputs..][..*inputs].fill(0.0);
+            u[row * *hidden..][..*hidden].fill(0.0);
+            b[row] = 0.0;
+        }
+        column(u, *hidden);
+        let hidden = *hidden;
+        match network.layers.get_mut(index + 1) {
+            Some(above) => column(&mut above.w, hidden),
+            None => column(&mut network.head.w, hidden),
+        }
+    }
+}
+
+impl Sketch {
+    /// The sketch of a typed network; without per-window normalization, zoneout or a value transform.
+    pub fn of<N: Number, T: Topology<N>>(seed: u64, widths: &[usize], features: u16, lookback: u16, patch: u16) -> Self {
+        let numbers = match N::ARITHMETIC {
+            Arithmetic::F32 { functions } => Numbers::F32(functions),
+            _ => Numbers::Int8,
+        };
+        let window = Window {
+            features,
+            targets: T::TARGETS as u16,
+            lookback,
+            patch,
+            horizon: T::HORIZON as u16,
+            layers: T::DEPTH,
+            transform: Transform::None,
+            normalization: Normalization::None,
+        };
+        Sketch { seed, widths: widths.to_vec(), window, zoneout: Zoneout::default(), extras: Extras::default(), numbers }
+    }
+
+    /// The same with zoneout.
+    pub fn with_zoneout(self, cell: f64, hidden: f64, reading: Reading) -> Self {
+        Sketch { zoneout: Zoneout { cell, hidden, reading }, ..self }
+    }
+
+    /// The same with more in its cells.
+    pub fn with_extras(self, extras: Extras) -> Self {
+        Sketch { extras, ..self }
+    }
+
+    /// The same with each window's last value subtracted.
+    pub fn normalized(self) -> Self {
+        Sketch { window: Window { normalization: Normalization::Last, ..self.window }, ..self }
+    }
+
+    /// Weights as training leaves them in size: hidden states, which are small, weigh more than inputs, so that a signal reaches the
+    /// head through several layers.
+    fn network(&self, random: &mut Random) -> PlainNetwork {
+        let mut below = usize::from(self.window.features) * usize::from(self.window.patch);
+        let mut layers = Vec::new();
+        for hidden in self.widths.iter().copied() {
+            let gain = if layers.is_empty() { 1.5 } else { 3.0 };
+            layers.push(PlainLstm {
+                inputs: below,
+                hidden,
+                w: random.many(4 * hidden * below, gain / (below as f64).sqrt()),
+                u: random.many(4 * hidden * hidden, 1.5 / (hidden as f64).sqrt()),
+                b: random.many(4 * hidden, 0.5),
+                norm: self.extras.norm.map(|form| norm(random, form, self.extras.per_gate, hidden)),
+            });
+            below = hidden;
+        }
+        let outputs = usize::from(self.window.targets) * usize::from(self.window.horizon);
+        let head = PlainDense { inputs: below, outputs, w: random.many(outputs * below, 1.0), b: random.many(outputs, 0.3) };
+        let mut network = PlainNetwork { layers, head };
+        // Those removed stand between those kept.
+        for unit in (0..self.extras.removed).map(|k| 2 * k + 1) {
+            detach(&mut network, unit);
+        }
+        network
+    }
+
+    /// What the network was trained with.
+    pub fn regularization(&self) -> Regularization {
+        let Extras { norm, per_gate, kept, removed } = self.extras;
+        let drop = if kept { 0.2 } else { 0.0 };
+        Regularization {
+            zoneout: self.zoneout,
+            candidate: CandidateDropout { drop, scaling: Scaling::Classical, ..CandidateDropout::default() },
+            cell: CellDropout { drop: drop / 4.0, scaling: None },
+            layer_norm: LayerNorm { form: norm, per_gate, ..LayerNorm::default() },
+            group_lasso: GroupLasso { strength: if removed > 0 { 0.01 } else { 0.0 }, ..GroupLasso::default() },
+            ..Regularization::default()
+        }
+    }
+
+    fn scalers(&self) -> Scalers {
+        // Of samples of 20, give or take 3, behind the transform.
+        let scaler = match self.window.transform {
+            Transform::None => Scaler { mean: 20.0, deviation: 3.0 },
+            Transform::Sqrt => Scaler { mean: 4.5, deviation: 0.34 },
+            Transform::Log => Scaler { mean: 3.0, deviation: 0.15 },
+        };
+        Scalers {
+            inputs: vec![scaler; self.window.features.into()],
+            targets: vec![scaler; self.window.targets.into()],
+            normalization: match self.window.normalization {
+                Normalization::None => config::Normalization::None,
+                Normalization::Last => config::Normalization::Last,
+            },
+        }
+    }
+
+    /// Gives the head rows of such a size that each output has a deviation of one over a stream of samples, as targets have.
+    fn spread_outputs(&self, trained: &mut PlainNetwork, regularization: &Regularization) {
+        const STEPS: usize = 1_000;
+        let (network, _) = fold(trained, regularization, &self.scalers(), Target::Integer).unwrap();
+        let raw = Random(!self.seed).samples(STEPS * usize::from(self.window.patch), self.window.features.into());
+        let samples: Vec<f64> = raw.iter().map(|raw| f64::from(self.window.transform.forward(*raw).unwrap())).collect();
+        let mut state = network.start(&samples[samples.len() - network.features()..]);
+        let top = self.widths.len() - 1;
+        let mut step = |x| {
+            network.step(&mut state, x);
+            network.hidden(&state, top)
+        };
+        let hidden: Vec<Vec<f64>> = samples.chunks_exact(network.step_inputs()).map(&mut step).collect();
+        for row in trained.head.w.chunks_exact_mut(trained.head.inputs) {
+            let outputs: Vec<f64> = hidden.iter().map(|h| row.iter().zip(h).map(|(w, h)| w * h).sum()).collect();
+            let mean = outputs.iter().sum::<f64>() / outputs.len() as f64;
+            let deviation = (outputs.iter().map(|y| (y - mean).powi(2)).sum::<f64>() / outputs.len() as f64).sqrt();
+            row.iter_mut().for_each(|w| *w /= deviation);
+        }
+    }
+
+    /// Folds, quantizes and packs, with a self-test whose forecast the device crate computes.
+    pub fn build(&self) -> Built {
+        let window = self.window;
+        let mut random = Random(self.seed);
+        let mut trained = self.network(&mut random);
+        let regularization = self.regularization();
+        self.spread_outputs(&mut trained, &regularization);
+        let target = if self.numbers == Numbers::Int8 { Target::Integer } else { Target::Float };
+        let (folded, _) = fold(&trained, &regularization, &self.scalers(), target).unwrap();
+        let widths = folded.layers.iter().map(|layer| layer.weights.hidden + self.extras.removed);
+        assert!(widths.eq(self.widths.iter().copied()), "as many units are removed as were asked for");
+        let length = usize::from(window.lookback) * usize::from(window.features);
+        let samples = random.samples(usize::from(window.lookback) * 20, window.features.into());
+        let transformed = |raw: &f32| f64::from(window.transform.forward(*raw).unwrap());
+        let windows: Vec<Vec<f64>> = samples.chunks_exact(length).map(|raw| raw.iter().map(transformed).collect()).collect();
+        let quantized = (self.numbers == Numbers::Int8).then(|| quantize(&folded, &windows).unwrap());
+        let payload = match (&quantized, self.numbers) {
+            (Some(quantized), _) => Payload::Integer(quantized),
+            (None, Numbers::F32(functions)) => Payload::Float(&folded, functions),
+            (None, Numbers::Int8) => unreachable!(),
+        };
+        let file = self.pack(payload, &samples[..length]);
+        Built { folded, quantized, file }
+    }
+
+    /// The file of a payload of this sketch's shape.
+    pub fn pack(&self, payload: Payload<'_>, test_window: &[f32]) -> Vec<u8> {
+        let manifest = Manifest {
+            // Both are set by the payload.
+            arithmetic: Arithmetic::Int8 { revision: 0 },
+            layout: Layout::PackedPair,
+            window: self.window,
+            series: Series { columns: "a\nb\nc\n", time: "", unit: "degrees", interval: Interval::Microseconds(60_000_000) },
+            provenance: Provenance {
+                trainer: "fixture",
+                seed: self.seed,
+                data: [0; 32],
+                training: 0,
+                validation: 0,
+                test: 0,
+                certificate: [0; 32],
+            },
+        };
+        let outputs = usize::from(self.window.targets) * usize::from(self.window.horizon);
+        let description = Description { manifest, test_window, test_forecast: &vec![0.0; outputs] };
+        let first = ModelBytes::new(&pack(payload, &description).unwrap());
+        let test_forecast = DeviceModel::open(&first, Path::new("sketch")).unwrap().forecast(test_window).unwrap();
+        pack(payload, &Description { test_forecast: &test_forecast, ..description }).unwrap()
+    }
+}

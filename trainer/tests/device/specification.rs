@@ -1,0 +1,301 @@
+//! A reader written from the specification of the model file alone finds what was packed.
+
+use embedded_rnn::forecast::Transform;
+use embedded_rnn::image::Normalization;
+use embedded_rnn::{Dense, Float, Int8, Libm, Lstm, Network, Then};
+use embedded_rnn_trainer::fold::FoldedLstm;
+use embedded_rnn_trainer::fold::reference::Reference;
+use embedded_rnn_trainer::network::plain::NormForm;
+use embedded_rnn_trainer::quantize::{QuantizedDense, QuantizedLstm, QuantizedNetwork, QuantizedNorm, QuantizedRows};
+use embedded_rnn_trainer::regularize::settings::{Reading, Zoneout};
+
+use crate::forms::all_forms;
+use crate::sketch::{Extras, Sketch};
+use crate::{definition, definition_f32};
+
+/// Takes numbers from the front of a file.
+struct Reader<'f> {
+    file: &'f [u8],
+    at: usize,
+}
+
+impl<'f> Reader<'f> {
+    fn take(&mut self, count: usize) -> &'f [u8] {
+        self.at += count;
+        &self.file[self.at - count..self.at]
+    }
+
+    fn u16(&mut self) -> u16 {
+        u16::from_le_bytes(self.take(2).try_into().unwrap())
+    }
+
+    fn u32(&mut self) -> u32 {
+        u32::from_le_bytes(self.take(4).try_into().unwrap())
+    }
+
+    fn i32(&mut self) -> i32 {
+        self.u32() as i32
+    }
+
+    fn f32s(&mut self, count: usize) -> Vec<f32> {
+        (0..count).map(|_| f32::from_bits(self.u32())).collect()
+    }
+
+    fn varint(&mut self) -> u64 {
+        let mut value = 0;
+        for shift in (0..64).step_by(7) {
+            let byte = self.take(1)[0];
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                break;
+            }
+        }
+        value
+    }
+
+    fn string(&mut self) -> &'f str {
+        let length = self.varint() as usize;
+        str::from_utf8(self.take(length)).unwrap()
+    }
+
+    /// Zeros up to the next multiple of 16.
+    fn pad(&mut self) {
+        let count = self.at.next_multiple_of(16) - self.at;
+        assert!(self.take(count).iter().all(|byte| *byte == 0));
+    }
+
+    /// A record's kind, form, inputs and outputs, and where its tensors end.
+    fn record(&mut self) -> ([u16; 4], usize) {
+        let header = [self.u16(), self.u16(), self.u16(), self.u16()];
+        let length = self.u32() as usize;
+        assert_eq!(self.u32(), 0);
+        (header, self.at + length)
+    }
+}
+
+/// CRC-32/ISO-HDLC, bit by bit.
+fn crc(bytes: impl IntoIterator<Item = u8>) -> u32 {
+    let crc = bytes.into_iter().fold(u32::MAX, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| (crc >> 1) ^ if crc & 1 == 1 { 0xedb8_8320 } else { 0 })
+    });
+    !crc
+}
+
+/// Reads header and manifest, checked against the sketch; then the scaling.
+fn read_front<'f>(file: &'f [u8], sketch: &Sketch, arithmetic: &[u8]) -> (Reader<'f>, Vec<[f32; 3]>) {
+    let mut reader = Reader { file, at: 0 };
+    assert_eq!(reader.take(8), b"\x8eRNN\r\n\x1a\n");
+    assert_eq!((reader.u16(), reader.u16()), (1, 0));
+    assert_eq!(reader.u32() as usize, file.len());
+    let zeroed = file.iter().enumerate().map(|(at, byte)| if (16..20).contains(&at) { 0 } else { *byte });
+    assert_eq!(reader.u32(), crc(zeroed));
+    let end = 32 + reader.u32() as usize;
+    assert_eq!(reader.take(8), [0; 8]);
+    assert_eq!(reader.take(arithmetic.len()), arithmetic);
+    let window = sketch.window;
+    for size in [window.features, window.targets, window.lookback, window.patch, window.horizon, window.layers] {
+        assert_eq!(reader.varint(), u64::from(size));
+    }
+    assert_eq!(
+        reader.varint(),
+        [Transform::None, Transform::Sqrt, Transform::Log].iter().position(|t| *t == window.transform).unwrap() as u64
+    );
+    assert_eq!(reader.varint(), u64::from(window.normalization == Normalization::Last));
+    assert_eq!([reader.string(), reader.string(), reader.string()], ["a\nb\nc\n", "", "degrees"]);
+    assert_eq!((reader.varint(), reader.varint()), (1, 60_000_000));
+    assert_eq!((reader.string(), reader.varint(), reader.take(32)), ("fixture", sketch.seed, &[0; 32][..]));
+    assert_eq!((reader.varint(), reader.varint(), reader.varint(), reader.take(32)), (0, 0, 0, &[0; 32][..]));
+    assert_eq!(reader.at, end);
+    reader.pad();
+    let (header, end) = reader.record();
+    assert_eq!(header, [1, 0, window.features, window.targets]);
+    let scaling = reader.f32s(3 * usize::from(window.features)).as_chunks().0.to_vec();
+    assert_eq!(reader.at, end);
+    reader.pad();
+    (reader, scaling)
+}
+
+/// The self-test's window and forecast, and the file's end.
+fn read_back(mut reader: Reader<'_>, sketch: &Sketch) -> (Vec<f32>, Vec<f32>) {
+    let window = sketch.window;
+    let outputs = window.targets * window.horizon;
+    let (header, end) = reader.record();
+    assert_eq!(header, [4, 0, window.lookback, outputs]);
+    let test = (reader.f32s(usize::from(window.lookback * window.features)), reader.f32s(outputs.into()));
+    assert_eq!(reader.at, end);
+    reader.pad();
+    assert_eq!(reader.at, reader.file.len());
+    test
+}
+
+fn read_lstm(reader: &mut Reader<'_>, like: &QuantizedLstm) -> QuantizedLstm {
+    let (header, end) = reader.record();
+    let [_, number, inputs, hidden] = header.map(usize::from);
+    let (zoneout, kept, norm) = (number % 4, number / 4 % 2 == 1, number / 8);
+    assert_eq!((header[0], zoneout, kept, norm), (2, like.form.zoneout as usize, like.form.kept, like.form.norm as usize));
+    let apart = norm == 1 || norm == 2;
+    let (blend_cell, blend_hidden, count, reading) = (reader.i32(), reader.i32(), reader.i32() as usize, reader.i32());
+    let keep = if kept { [reader.i32(), reader.i32()] } else { [i32::MAX; 2] };
+    if kept {
+        assert_eq!([reader.i32(), reader.i32()], [0; 2]);
+    }
+    let norm = (norm > 0).then(|| {
+        let (divisor, per_gate, count, reserved) = (reader.u32(), reader.u32(), reader.u32() as usize, reader.u32());
+        let wide = |reader: &mut Reader<'_>| u64::from(reader.u32()) | u64::from(reader.u32()) << 32;
+        let epsilon = [wide(reader), wide(reader), wide(reader)];
+        assert_eq!((reserved, wide(reader)), (0, 0));
+        let mut row = || [reader.i32(), reader.i32(), reader.i32(), reader.i32()];
+        let affine = (0..if apart { 4 } else { 2 } * hidden).map(|_| row()).collect();
+        let recurrent = apart.then(|| read_rows(reader, hidden, inputs % 4 + hidden, count));
+        QuantizedNorm { divisor, per_gate: per_gate == 1, epsilon, affine, recurrent }
+    });
+    let rows = read_rows(reader, hidden, if apart { inputs } else { inputs + hidden }, count);
+    assert_eq!(reader.at, end);
+    reader.pad();
+    QuantizedLstm { inputs, hidden, form: like.form, blend_cell, blend_hidden, reads_zoned: reading != 0, keep, rows, norm }
+}
+
+fn read_rows(reader: &mut Reader<'_>, hidden: usize, columns: usize, count: usize) -> QuantizedRows {
+    let padded = columns.next_multiple_of(4);
+    let listed: Vec<usize> = (0..count.next_multiple_of(4)).map(|_| reader.i32() as usize).collect();
+    let (blocks, padding) = listed.split_at(count);
+    assert!(padding.iter().all(|word| *word == 0));
+    let mut weights = vec![0; 4 * hidden * columns];
+    let (mut bias, mut multiplier) = (vec![0; 4 * hidden], vec![0; 4 * hidden]);
+    for unit in 0..hidden {
+        let row = |gate: usize| gate * hidden + unit;
+        for a in [0, 2] {
+            let (both, b) = (reader.i32(), reader.i32());
+            (bias[row(a)], bias[row(a + 1)]) = (both.wrapping_sub(b) >> 8, b);
+        }
+        for column in (0..padded).step_by(2) {
+            for a in [0, 2] {
+                for column in [column, column + 1] {
+                    let halfword = reader.u16() as i16;
+                    let w_b = halfword as i8;
+                    let w_a = ((i32::from(halfword) - i32::from(w_b)) / 256) as i8;
+                    if column < columns {
+                        (weights[row(a) * columns + column], weights[row(a + 1) * columns + column]) = (w_a, w_b);
+                    } else {
+                        assert_eq!(halfword, 0);
+                    }
+                }
+            }
+        }
+        for a in [0, 2] {
+            (multiplier[row(a)], multiplier[row(a + 1)]) = (256 * reader.i32(), reader.i32());
+        }
+    }
+    QuantizedRows { columns, blocks: blocks.to_vec(), weights, bias, multiplier }
+}
+
+#[test]
+fn an_integer_file_holds_what_was_quantized() {
+    type Net = Network<Then<Lstm<6, 9>, Lstm<9, 5>>, Dense<5, 2, 4>>;
+    let plain = Sketch::of::<Int8, Net>(21, &[9, 5], 3, 10, 2);
+    let normed = |norm, kept| {
+        let extras = Extras { norm: Some(norm), per_gate: kept, kept, removed: 0 };
+        plain.clone().with_extras(extras).with_zoneout(0.3, 0.0, Reading::Candidate)
+    };
+    for sketch in [
+        plain.clone(),
+        plain.clone().with_zoneout(0.3, 0.6, Reading::Zoned).normalized(),
+        plain.clone().with_extras(Extras { kept: true, ..Extras::default() }),
+        normed(NormForm::A, true),
+        normed(NormForm::B, false),
+        normed(NormForm::Joint, true),
+    ] {
+        let built = sketch.build();
+        let quantized = built.quantized.unwrap();
+        let (mut reader, inputs) = read_front(&built.file, &sketch, &[1, 1, 1]);
+        let layers = quantized.layers.iter().map(|layer| read_lstm(&mut reader, layer)).collect();
+        let (header, end) = reader.record();
+        assert_eq!(header, [3, 0, 5, 8]);
+        let (bias, scale) = (reader.f32s(8), reader.f32s(8));
+        let mut weights = Vec::new();
+        for _ in 0..8 {
+            weights.extend(reader.take(5).iter().map(|byte| *byte as i8));
+            assert_eq!(reader.take(3), [0; 3]);
+        }
+        assert_eq!(reader.at, end);
+        reader.pad();
+        let head = QuantizedDense { inputs: 5, outputs: 8, weights, bias, scale };
+        let notes = quantized.notes.clone();
+        assert_eq!(QuantizedNetwork { layers, head, inputs, notes }, quantized);
+        let (window, forecast) = read_back(reader, &sketch);
+        assert_eq!(forecast, definition::run(&quantized, &sketch, &window).forecast);
+    }
+}
+
+/// Reads an `f32` layer and finds what was folded.
+fn expect_float_lstm(reader: &mut Reader<'_>, sketch: &Sketch, folded: &FoldedLstm) {
+    let plain = &folded.weights;
+    let (inputs, hidden) = (plain.inputs, plain.hidden);
+    let Zoneout { cell, hidden: z_h, reading } = sketch.zoneout;
+    let zoneout = if z_h > 0.0 { 2 } else { u16::from(cell > 0.0) };
+    let forms = [None, Some(NormForm::A), Some(NormForm::B), Some(NormForm::Joint)];
+    let norm = forms.iter().position(|form| *form == sketch.extras.norm).unwrap();
+    let apart = norm == 1 || norm == 2;
+    let (header, end) = reader.record();
+    assert_eq!(header, [2, zoneout + 4 * u16::from(sketch.extras.kept) + 8 * norm as u16, inputs as u16, hidden as u16]);
+    assert_eq!(reader.f32s(4), [(1.0 - cell) as f32, z_h as f32, f32::from(u8::from(reading == Reading::Zoned)), 0.0]);
+    if sketch.extras.kept {
+        assert_eq!(reader.f32s(4), [folded.keep_candidate as f32, folded.keep_cell as f32, 0.0, 0.0]);
+    }
+    if let Some(norm) = &folded.norm {
+        let [h, c] = [norm.epsilon_h, norm.epsilon_c].map(|epsilon| if apart { epsilon as f32 } else { 0.0 });
+        assert_eq!(reader.f32s(4), [norm.epsilon_x as f32, h, c, (hidden + sketch.extras.removed) as f32]);
+        assert_eq!(reader.f32s(4), [norm.per_gate, norm.centered, false, false].map(|flag| f32::from(u8::from(flag))));
+        let gates = |values: &[f64], unit: usize| [0, 1, 2, 3].map(|gate| values[gate * hidden + unit] as f32);
+        for unit in 0..hidden {
+            assert_eq!(reader.f32s(4), gates(&norm.gain_x, unit));
+            if apart {
+                assert_eq!(reader.f32s(4), gates(&norm.gain_h, unit));
+            }
+            assert_eq!(reader.f32s(4), gates(&norm.shift, unit));
+            if apart {
+                assert_eq!(reader.f32s(4), [norm.gain_c[unit] as f32, norm.shift_c[unit] as f32, 0.0, 0.0]);
+            }
+        }
+    }
+    for unit in 0..hidden {
+        let rows = [0, 1, 2, 3].map(|gate| hidden * gate + unit);
+        assert_eq!(reader.f32s(4), rows.map(|row| plain.b[row] as f32));
+        for column in 0..inputs {
+            assert_eq!(reader.f32s(4), rows.map(|row| plain.w[inputs * row + column] as f32));
+        }
+        for column in 0..hidden {
+            assert_eq!(reader.f32s(4), rows.map(|row| plain.u[hidden * row + column] as f32));
+        }
+    }
+    assert_eq!(reader.at, end);
+    reader.pad();
+}
+
+/// The forecast, too, is what the specification's own sums give, to the bit.
+#[test]
+fn a_float_file_holds_what_was_folded() {
+    type Net = Network<Then<Lstm<2, 9>, Lstm<9, 7>>, Dense<7, 1, 3>>;
+    for sketch in all_forms(&Sketch::of::<Float<Libm>, Net>(22, &[9, 7], 2, 60, 1)) {
+        let built = sketch.build();
+        let (mut reader, inputs) = read_front(&built.file, &sketch, &[0, 1, 0]);
+        let folded = built.folded.inputs.iter().map(|scaler| [scaler.offset as f32, scaler.scale as f32, f32::MAX]);
+        assert!(inputs.into_iter().eq(folded));
+        for layer in &built.folded.layers {
+            expect_float_lstm(&mut reader, &sketch, layer);
+        }
+        let units = 7 - sketch.extras.removed;
+        let (header, end) = reader.record();
+        assert_eq!(header, [3, 0, units as u16, 3]);
+        let narrow = |values: &[f64]| values.iter().map(|value| *value as f32).collect::<Vec<_>>();
+        assert_eq!(reader.f32s(3), narrow(&built.folded.head.b));
+        assert_eq!(reader.f32s(3 * units), narrow(&built.folded.head.w));
+        assert_eq!(reader.at, end);
+        reader.pad();
+        let (window, forecast) = read_back(reader, &sketch);
+        let defined = definition_f32::run(&built.folded, &window);
+        assert_eq!(forecast, defined, "{:?} {:?}", sketch.extras, sketch.zoneout);
+        let exact = built.folded.forecast_window(&window.iter().map(|value| f64::from(*value)).collect::<Vec<_>>());
+        assert!(forecast.iter().zip(&exact).all(|(y, exact)| (f64::from(*y) - exact).abs() < 1e-3), "{forecast:?} {exact:?}");
+    }
+}

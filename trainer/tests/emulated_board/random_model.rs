@@ -1,0 +1,232 @@
+//! Model files with random weights: every number system and form, without a training.
+
+use embedded_rnn::{
+    forecast::Transform,
+    image::{
+        ALIGNMENT, Arithmetic, HEADER_LENGTH, Header, Interval, Layout, Manifest, Normalization, Provenance, RecordHeader,
+        RecordKind, Series, Window, checksum,
+    },
+    network::{CellForm, NormForm},
+};
+
+/// One model's shapes.
+pub struct Shape {
+    pub arithmetic: Arithmetic,
+    /// Units and form of each layer.
+    pub layers: &'static [(u16, CellForm)],
+    pub features: u16,
+    pub targets: u16,
+    pub lookback: u16,
+    pub patch: u16,
+    pub horizon: u16,
+    pub transform: Transform,
+    pub normalization: Normalization,
+}
+
+/// SplitMix64 (Steele, Lea & Flood 2014).
+pub struct Random(pub u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ z >> 31
+    }
+
+    /// Uniform in [-1, 1).
+    pub fn signed(&mut self) -> f32 {
+        (self.next() >> 40) as f32 / (1 << 23) as f32 - 1.0
+    }
+
+    /// Uniform in [-limit, limit].
+    fn integer(&mut self, limit: i32) -> i32 {
+        (self.next() % (2 * limit as u64 + 1)) as i32 - limit
+    }
+}
+
+/// The file's bytes for `shape`, with `window` (`[lookback][features]`, raw) and `forecast` (`[targets][horizon]`) as its own test.
+pub fn pack(shape: &Shape, random: &mut Random, window: &[f32], forecast: &[f32]) -> Vec<u8> {
+    let integer = matches!(shape.arithmetic, Arithmetic::Int8 { .. });
+    let manifest = Manifest {
+        arithmetic: shape.arithmetic,
+        layout: if integer { Layout::PackedPair } else { Layout::Interleaved },
+        window: Window {
+            features: shape.features,
+            targets: shape.targets,
+            lookback: shape.lookback,
+            patch: shape.patch,
+            horizon: shape.horizon,
+            layers: shape.layers.len() as u16,
+            transform: shape.transform,
+            normalization: shape.normalization,
+        },
+        series: Series { columns: "", time: "", unit: "", interval: Interval::Unknown },
+        provenance: Provenance {
+            trainer: "random",
+            seed: 0,
+            data: [0; 32],
+            training: 0,
+            validation: 0,
+            test: 0,
+            certificate: [0; 32],
+        },
+    };
+    let encoded = postcard::to_stdvec(&manifest).unwrap();
+
+    let mut records = Vec::new();
+    let (scale, limit) = if integer { (700.0f32, 8191.0f32) } else { (0.5, 8.0) };
+    let scaling: Vec<u8> = (0..shape.features).flat_map(|_| floats([1.0, scale, limit])).collect();
+    record(&mut records, RecordKind::Scaling, 0, shape.features, shape.targets, &scaling);
+    let mut inputs = shape.features * shape.patch;
+    for &(units, form) in shape.layers {
+        let payload = if integer { lstm_int8(random, inputs, units, form) } else { lstm_f32(random, inputs, units, form) };
+        record(&mut records, RecordKind::Lstm, form.number(), inputs, units, &payload);
+        inputs = units;
+    }
+    let outputs = shape.targets * shape.horizon;
+    let head = if integer { dense_int8(random, inputs, outputs) } else { dense_f32(random, inputs, outputs) };
+    record(&mut records, RecordKind::Dense, 0, inputs, outputs, &head);
+    let test: Vec<u8> = floats(window.iter().chain(forecast).copied()).collect();
+    record(&mut records, RecordKind::SelfTest, 0, shape.lookback, outputs, &test);
+
+    let start = (HEADER_LENGTH + encoded.len()).next_multiple_of(ALIGNMENT);
+    let mut header = Header { length: (start + records.len()) as u32, checksum: 0, manifest: encoded.len() as u32 };
+    let mut file = header.to_bytes().to_vec();
+    file.extend(encoded);
+    file.resize(start, 0);
+    file.extend(records);
+    header.checksum = checksum(&file);
+    file[..HEADER_LENGTH].copy_from_slice(&header.to_bytes());
+    file
+}
+
+fn record(records: &mut Vec<u8>, kind: RecordKind, form: u16, inputs: u16, outputs: u16, payload: &[u8]) {
+    records.extend(RecordHeader { kind, form, inputs, outputs, length: payload.len() as u32 }.to_bytes());
+    records.extend(payload);
+    records.resize(records.len().next_multiple_of(ALIGNMENT), 0);
+}
+
+fn floats(values: impl IntoIterator<Item = f32>) -> impl Iterator<Item = u8> {
+    values.into_iter().flat_map(f32::to_le_bytes)
+}
+
+fn words(values: impl IntoIterator<Item = i32>) -> impl Iterator<Item = u8> {
+    values.into_iter().flat_map(i32::to_le_bytes)
+}
+
+/// `[1-z_c, z_h, reads_zoned, 0]`, keep factors, the norms' parameters and rows, then per unit `[1 + I + H][4]`.
+fn lstm_f32(random: &mut Random, inputs: u16, units: u16, form: CellForm) -> Vec<u8> {
+    let mut values = vec![0.8, 0.15, 1.0, 0.0];
+    if form.kept {
+        values.extend([0.9, 0.95, 0.0, 0.0]);
+    }
+    if form.norm != NormForm::None {
+        let [epsilon_h, epsilon_c] = if form.separate() { [2e-5, 3e-5] } else { [0.0; 2] };
+        // Some units are gone; the joint form takes its statistics gate by gate and is centered.
+        let joint = if form.separate() { 0.0 } else { 1.0 };
+        values.extend([1e-5, epsilon_h, epsilon_c, f32::from(units + 2), joint, joint, 0.0, 0.0]);
+        for _ in 0..units {
+            let around = |random: &mut Random, middle: f32, width: f32| [0; 4].map(|_| middle + width * random.signed());
+            for _ in 0..form.scratch_rows() {
+                values.extend(around(random, 0.7, 0.3));
+            }
+            values.extend(around(random, 0.0, 0.4));
+            if form.separate() {
+                values.extend([0.7 + 0.3 * random.signed(), 0.2 * random.signed(), 0.0, 0.0]);
+            }
+        }
+    }
+    let count = usize::from(units) * 4 * usize::from(1 + inputs + units);
+    values.extend((0..count).map(|_| 0.7 * random.signed()));
+    floats(values).collect()
+}
+
+/// Biases `[O]`, weights `[O][H]`.
+fn dense_f32(random: &mut Random, inputs: u16, outputs: u16) -> Vec<u8> {
+    let count = usize::from(outputs) * usize::from(1 + inputs);
+    floats((0..count).map(|_| random.signed()).collect::<Vec<f32>>()).collect()
+}
+
+/// `[1-z_c, 1-z_h in Q31, blocks, reads_zoned]`, keep factors, the norms' parameters and rows, U's rows where they are apart, then those
+/// of the other columns.
+fn lstm_int8(random: &mut Random, inputs: u16, units: u16, form: CellForm) -> Vec<u8> {
+    let (inputs, hidden) = (usize::from(inputs), usize::from(units));
+    let columns = if form.separate() { inputs } else { inputs + hidden };
+    let mut stream = vec![1_700_000_000, 1_900_000_000, blocks(columns).len() as i32, 1];
+    if form.kept {
+        stream.extend([1_900_000_000, 2_000_000_000, 0, 0]);
+    }
+    if form.norm != NormForm::None {
+        let before = inputs % 4;
+        let count = if form.separate() { blocks(before + hidden).len() as i32 } else { 0 };
+        let epsilon = |value: i32| [value, 0];
+        let [epsilon_h, epsilon_c] = if form.separate() { [20_000, 30_000] } else { [0; 2] };
+        // Some units are gone; the joint form takes its statistics gate by gate.
+        stream.extend([i32::from(units) + 2, i32::from(!form.separate()), count, 0]);
+        stream.extend([epsilon(10_000), epsilon(epsilon_h), epsilon(epsilon_c), epsilon(0)].concat());
+        for _ in 0..units {
+            for _ in 0..form.scratch_rows() {
+                stream.extend([0; 4].map(|_| 400_000 + random.integer(100_000)));
+            }
+            stream.extend([0; 4].map(|_| random.integer(1500)));
+            if form.separate() {
+                stream.extend([6_000_000 + random.integer(1_000_000), random.integer(20_000), 0, 0]);
+            }
+        }
+        if form.separate() {
+            stream.extend(rows_int8(random, hidden, before..before + hidden));
+        }
+    }
+    stream.extend(rows_int8(random, hidden, 0..columns));
+    words(stream).collect()
+}
+
+/// The lengths of the blocks of so many columns: two where there is room, so that they are put together too.
+fn blocks(columns: usize) -> Vec<i32> {
+    match columns.next_multiple_of(4) as i32 {
+        padded if padded > 8 => vec![8, padded - 8],
+        padded => vec![padded],
+    }
+}
+
+/// The blocks' lengths, then per unit `[R_if, B_if, R_go, B_go]`, two words per
+/// two columns, and the multipliers `[m_i/256, m_f, m_g/256, m_o]`. Columns that are not among `columns` have zero weights.
+fn rows_int8(random: &mut Random, units: usize, columns: std::ops::Range<usize>) -> Vec<i32> {
+    let padded = columns.end.next_multiple_of(4);
+    let mut stream = blocks(columns.end);
+    stream.resize(stream.len().next_multiple_of(4), 0);
+    for _ in 0..units {
+        for _ in 0..2 {
+            let (a, b) = (random.integer(3000), random.integer(3000));
+            stream.extend([256 * a + b, b]);
+        }
+        for pair in 0..padded / 2 {
+            // Columns 2*pair and 2*pair + 1 of one pair of gates.
+            let mut word = || {
+                [2 * pair, 2 * pair + 1].map(|column| {
+                    let (a, b) = (random.integer(127), random.integer(127));
+                    if columns.contains(&column) { (256 * a + b) as u16 } else { 0 }
+                })
+            };
+            for [low, high] in [word(), word()] {
+                stream.push((u32::from(low) | u32::from(high) << 16) as i32);
+            }
+        }
+        let m = 60_000_000 + random.integer(20_000_000);
+        stream.extend([m / 256, m, m / 128, m]);
+    }
+    stream
+}
+
+/// Biases `[O]`, scales `[O]`, weights `[O][H padded]`.
+fn dense_int8(random: &mut Random, inputs: u16, outputs: u16) -> Vec<u8> {
+    let columns = usize::from(inputs).next_multiple_of(4);
+    let mut payload: Vec<u8> = words((0..outputs).map(|_| 250_000 + random.integer(5000)).collect::<Vec<i32>>()).collect();
+    payload.extend(floats((0..outputs).map(|_| 1e-5 * (1.5 + random.signed())).collect::<Vec<f32>>()));
+    for index in 0..usize::from(outputs) * columns {
+        let weight = random.integer(127) as i8;
+        payload.push(if index % columns < usize::from(inputs) { weight as u8 } else { 0 });
+    }
+    payload
+}
