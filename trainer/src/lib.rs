@@ -1,9 +1,10 @@
 //! From a CSV to a proven model file: trains small regularized LSTMs, folds away what only training needed, quantizes,
 //! packs, and evaluates the file through the device crate.
 //!
-//! Data goes one way: `data -> network + regularize -> train -> fold -> quantize -> pack -> evaluate -> report / deploy -> compare -> cli`.
+//! Data goes one way: `data -> network + regularize -> train -> fold -> quantize -> pack -> evaluate -> report / deploy -> compare / benchmark -> cli`.
 //! A stage imports the ones before it and never the ones after.
 
+pub mod benchmark;
 pub mod cli;
 pub mod compare;
 pub mod config;
@@ -17,6 +18,7 @@ pub mod fold;
 pub mod network;
 pub mod optimize;
 pub mod pack;
+pub mod parallel;
 pub mod quantize;
 pub mod random;
 pub mod regularize;

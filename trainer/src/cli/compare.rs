@@ -11,6 +11,7 @@ use crate::deploy::{Stop, boards};
 use crate::error::{Error, Result};
 use crate::evaluate::device::{DeviceModel, ModelBytes};
 use crate::files::write_atomically;
+use crate::parallel;
 use crate::report::run_folder::dataset;
 
 /// Seeds, at most: more would say no more.
@@ -112,12 +113,11 @@ pub fn run(args: &Args, output: &Output) -> Result<()> {
 }
 
 fn train(args: &Args, plan: &Plan<'_>, store: &Store, output: &Output) -> Result<()> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let of_shard = plan.runs.iter().filter(|run| args.shard.has(run.index)).count();
     let which = if args.shard.is_whole() { String::new() } else { format!("; {of_shard} of them in shard {}", args.shard) };
     output.say(format!("{} variants with {} seeds: {} trainings{which}", plan.variants.len(), plan.seeds, plan.runs.len()));
     let bar = Bar(Progress::new());
-    let tally = work(plan, store, args.shard, args.threads.unwrap_or(cores), &bar);
+    let tally = work(plan, store, args.shard, args.threads.unwrap_or_else(parallel::cores), &bar);
     bar.0.clear();
     let tally = tally?;
     if tally.found > 0 {

@@ -72,7 +72,7 @@ fn make(folder: &Path, seed: Option<u64>, output: &Output) -> Result<Made> {
     // From here on only the file counts.
     let bytes = ModelBytes::read(&model)?;
     let mut device = DeviceModel::open(&bytes, &model)?;
-    let evaluation = backtest(&mut device, &dataset, config.data.season)?;
+    let evaluation = backtest(&mut device, &dataset, Part::Test, config.data.season)?;
     let windows = raw_windows(&dataset.windows(Part::Test), usize::MAX);
     let float = float_forecasts(&exported.folded, &dataset, &windows);
     let float_rms = agreement(&evaluation.forecasts, &float, &target_deviations(&dataset));

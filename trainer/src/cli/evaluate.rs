@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::model;
 use super::numbers::{count, counted};
 use super::output::Output;
+use crate::data::Part;
 use crate::error::Result;
 use crate::evaluate::backtest::{Evaluation, backtest};
 use crate::evaluate::by_baseline::spoken;
@@ -50,7 +51,7 @@ pub fn run(args: &Args, output: &Output) -> Result<()> {
         arithmetic: manifest.arithmetic.name(),
         unit: manifest.series.unit.to_owned(),
         held_back: model::is_own(&manifest, dataset.series()),
-        evaluation: backtest(&mut device, &dataset, args.season)?,
+        evaluation: backtest(&mut device, &dataset, Part::Test, args.season)?,
     };
     let evaluation = &report.evaluation;
     evaluation.warnings().iter().for_each(|warning| output.warn(warning));

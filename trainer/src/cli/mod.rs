@@ -1,5 +1,6 @@
 //! The program `rnn`: commands, their flags and what they print.
 
+mod benchmark;
 mod compare;
 mod demo;
 mod deploy;
@@ -55,6 +56,8 @@ enum Command {
     Inspect(inspect::Args),
     /// Train the regularizers side by side and compare their errors and their cost on the device.
     Compare(compare::Args),
+    /// Train a fixed recipe on a fixed split and compare it with baselines and published forecasters.
+    Benchmark(benchmark::Args),
     /// Build the firmware with a model inside, run it on a board, and compare its forecasts with the host's.
     Deploy(deploy::Args),
 }
@@ -71,6 +74,7 @@ pub fn main() -> ExitCode {
         Command::Predict(args) => predict::run(&args, &output),
         Command::Inspect(args) => inspect::run(&args, &output),
         Command::Compare(args) => compare::run(&args, &output),
+        Command::Benchmark(args) => benchmark::run(&args, &output),
         Command::Deploy(args) => deploy::run(&args, &output),
     };
     match result {

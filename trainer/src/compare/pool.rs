@@ -1,13 +1,13 @@
 //! The runs of a plan on several threads: one training a thread, each finished run kept at once.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use super::plan::{Plan, Run};
 use super::shard::Shard;
 use super::store::Store;
 use super::train::train;
 use crate::error::Result;
+use crate::parallel::each;
 
 /// How far a comparison has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,40 +46,18 @@ pub fn work(plan: &Plan<'_>, store: &Store, shard: Shard, threads: usize, watch:
         }
     }
     let all = Tally { all_steps: plan.steps() * open.len() as u64, all_runs: open.len(), found, ..Tally::default() };
-    let (steps, runs, next) = (AtomicU64::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
-    let stop = AtomicBool::new(false);
-    let failure = Mutex::new(None);
+    let (steps, runs) = (AtomicU64::new(0), AtomicUsize::new(0));
     let tally = || Tally { steps: steps.load(Ordering::Relaxed), runs: runs.load(Ordering::Relaxed), ..all };
     let tick = |count: u64| {
         steps.fetch_add(count, Ordering::Relaxed);
         watch.tick(tally());
     };
-    let one = |run: &Run| -> Result<()> {
+    each(&open, threads, |run| {
         let record = train(plan, run, store, &tick)?;
         store.save(run, &record)?;
         runs.fetch_add(1, Ordering::Relaxed);
         watch.tick(tally());
         Ok(())
-    };
-    let worker = || {
-        while !stop.load(Ordering::Relaxed) {
-            let Some(run) = open.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
-            if let Err(error) = one(run) {
-                stop.store(true, Ordering::Relaxed);
-                // A poisoned lock is another thread's panic, which the scope passes on.
-                if let Ok(mut failure) = failure.lock() {
-                    failure.get_or_insert(error);
-                }
-            }
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 0..threads.clamp(1, open.len().max(1)) {
-            scope.spawn(worker);
-        }
-    });
-    match failure.into_inner() {
-        Ok(Some(error)) => Err(error),
-        _ => Ok(tally()),
-    }
+    })?;
+    Ok(tally())
 }

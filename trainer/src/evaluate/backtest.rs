@@ -24,9 +24,15 @@ pub struct Evaluation {
     pub forecasts: Vec<Vec<f32>>,
 }
 
-/// Evaluates a model on the test windows of a dataset. `season` is for the seasonal naive forecast; found if not given.
-pub fn backtest(model: &mut DeviceModel<'_>, dataset: &Dataset, season: Option<usize>) -> Result<Evaluation> {
-    let windows = dataset.windows(Part::Test);
+/// Evaluates a model on the windows of a part of a dataset. `season` is for the seasonal naive forecast; found if not given.
+pub fn backtest(model: &mut DeviceModel<'_>, dataset: &Dataset, part: Part, season: Option<usize>) -> Result<Evaluation> {
+    let (test, forecasts, clamped_inputs) = run_through(model, dataset, part)?;
+    Ok(Evaluation { test, baselines: score_baselines(dataset, part, season)?, clamped_inputs, forecasts })
+}
+
+/// A model's errors on the windows of a part, its forecasts `[targets][horizon]` in raw units, and how many inputs were clamped.
+pub fn run_through(model: &mut DeviceModel<'_>, dataset: &Dataset, part: Part) -> Result<(Metrics, Vec<Vec<f32>>, u64)> {
+    let windows = dataset.windows(part);
     let mut window = vec![0.0; windows.input_len()];
     let mut forecasts = Vec::with_capacity(windows.len());
     let clamped_before = model.clamped;
@@ -41,6 +47,12 @@ pub fn backtest(model: &mut DeviceModel<'_>, dataset: &Dataset, season: Option<u
         forecasts.push(forecast);
         Ok(())
     })?;
+    Ok((test, forecasts, model.clamped - clamped_before))
+}
+
+/// The baselines' errors on the windows of a part.
+pub fn score_baselines(dataset: &Dataset, part: Part, season: Option<usize>) -> Result<ByBaseline<Metrics>> {
+    let windows = dataset.windows(part);
     let mut baselines = ByBaseline::new();
     for baseline in fit_all(dataset, season)? {
         let metrics = score(&windows, |index, out| {
@@ -49,7 +61,7 @@ pub fn backtest(model: &mut DeviceModel<'_>, dataset: &Dataset, season: Option<u
         })?;
         baselines.set(baseline.name(), metrics);
     }
-    Ok(Evaluation { test, baselines, clamped_inputs: model.clamped - clamped_before, forecasts })
+    Ok(baselines)
 }
 
 impl Evaluation {

@@ -2,6 +2,7 @@
 
 use super::ridge::Ridge;
 use super::season::find_season;
+use crate::config::Normalization;
 use crate::data::{Dataset, Part, Windows};
 use crate::error::Result;
 
@@ -43,6 +44,28 @@ impl SeasonalNaive {
     /// Samples in a season.
     pub fn season(&self) -> usize {
         self.season
+    }
+}
+
+/// NLinear (Zeng et al., arXiv 2205.13504) in closed form: least squares without a penalty on windows whose last value is subtracted.
+#[derive(Clone, Debug)]
+pub struct NLinear(Ridge);
+
+impl NLinear {
+    /// Fits on the training windows. `None` where windows keep their last value, and where there is no single solution.
+    pub fn fit(dataset: &Dataset) -> Option<Self> {
+        let subtracts = dataset.window().normalization == Normalization::Last;
+        subtracts.then(|| Ridge::fit(dataset, 0.0).ok()).flatten().map(NLinear)
+    }
+}
+
+impl Baseline for NLinear {
+    fn name(&self) -> &'static str {
+        "nlinear"
+    }
+
+    fn forecast(&self, windows: &Windows<'_>, index: usize, out: &mut [f32]) {
+        self.0.forecast(windows, index, out);
     }
 }
 
@@ -100,14 +123,19 @@ impl Baseline for SeasonalNaive {
     }
 }
 
-/// Every baseline that the dataset's rows allow: naive and drift always; seasonal naive where a season is given or found; ridge
-/// where there are training and validation windows.
+/// Every baseline that the dataset's rows allow: naive and drift always; seasonal naive where a season is given or found;
+/// NLinear where windows lose their last value and least squares has a solution; ridge where there are training and validation windows.
 pub fn fit_all(dataset: &Dataset, season: Option<usize>) -> Result<Vec<Box<dyn Baseline>>> {
     let mut all: Vec<Box<dyn Baseline>> = vec![Box::new(Naive)];
     if let Some(seasonal) = season.map(SeasonalNaive::new).or_else(|| SeasonalNaive::find(dataset)) {
         all.push(Box::new(seasonal));
     }
     all.push(Box::new(Drift));
+    if !dataset.windows(Part::Training).is_empty()
+        && let Some(nlinear) = NLinear::fit(dataset)
+    {
+        all.push(Box::new(nlinear));
+    }
     if [Part::Training, Part::Validation].iter().all(|part| !dataset.windows(*part).is_empty()) {
         all.push(Box::new(Ridge::choose(dataset)?));
     }

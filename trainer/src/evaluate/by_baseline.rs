@@ -4,7 +4,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 /// The baselines' names, simplest first: the order of every table and every JSON object.
-pub const NAMES: [&str; 4] = ["naive", "seasonal_naive", "drift", "ridge"];
+pub const NAMES: [&str; 5] = ["naive", "seasonal_naive", "drift", "nlinear", "ridge"];
 
 /// A value for each baseline of [`NAMES`]; `None` (in JSON `null`) for one that the rows do not allow.
 #[derive(Clone, Debug, PartialEq)]

@@ -77,7 +77,7 @@ fn programs_get_one_object_from_each_command() {
         let evaluated = desk.rnn(&format!("evaluate {format}.rnn --data series.csv --json")).object();
         assert_keys(&evaluated, &["model", "data", "arithmetic", "unit", "held_back", "test", "baselines", "clamped_inputs"]);
         assert_eq!((&evaluated["held_back"], &evaluated["test"]["windows"]), (&true.into(), &(36 - HORIZON + 1).into()));
-        assert_keys(&evaluated["baselines"], &["naive", "seasonal_naive", "drift", "ridge"]);
+        assert_keys(&evaluated["baselines"], &["naive", "seasonal_naive", "drift", "nlinear", "ridge"]);
         for errors in [&evaluated["test"], &evaluated["baselines"]["ridge"]] {
             assert!(number(&errors["mae"]) > 0.0 && number(&errors["rmse"]) >= number(&errors["mae"]), "{errors}");
             assert!(number(&errors["normalized"]["mse"]) > 0.0);
@@ -128,7 +128,7 @@ fn people_get_words_and_tables() {
 
     let evaluated = desk.rnn("evaluate model.rnn --data series.csv").done();
     let names: Vec<&str> = evaluated.lines().skip(3).map(|line| line.split("  ").next().unwrap()).collect();
-    assert_eq!(names, ["this model", "naive", "seasonal naive", "drift", "ridge"], "{evaluated}");
+    assert_eq!(names, ["this model", "naive", "seasonal naive", "drift", "nlinear", "ridge"], "{evaluated}");
     assert!(evaluated.contains("MAE [kW]") && evaluated.contains("held back from training"), "{evaluated}");
 }
 
