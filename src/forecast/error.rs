@@ -58,14 +58,12 @@ pub enum SelfTestError {
     Sample(SampleError),
     /// The file's test window is shorter than the model's window. No file that was bound has such a one.
     NotReady(NotReady),
-    /// A value of the forecast differs.
+    /// The forecast's bits differ.
     Mismatch {
-        /// Which value, counted over targets and horizon.
-        index: u16,
-        /// The file's.
-        expected: f32,
-        /// What this target computed.
-        found: f32,
+        /// The file's CRC-32 of the forecast.
+        expected: u32,
+        /// That of what this target computed.
+        found: u32,
     },
 }
 
@@ -74,8 +72,8 @@ impl fmt::Display for SelfTestError {
         match self {
             SelfTestError::Sample(error) => write!(f, "the self-test's window was refused: {error}"),
             SelfTestError::NotReady(error) => write!(f, "the self-test's window is short: {error}"),
-            SelfTestError::Mismatch { index, expected, found } => {
-                write!(f, "value {index} of the self-test's forecast is {found}, the file says {expected}")
+            SelfTestError::Mismatch { expected, found } => {
+                write!(f, "the self-test's forecast has the checksum {found:08x} where the file states {expected:08x}")
             }
         }
     }

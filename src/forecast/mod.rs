@@ -9,6 +9,7 @@ mod forecaster;
 mod history;
 mod model;
 mod pipeline;
+mod self_test;
 mod session;
 mod snapshot;
 mod transform;
@@ -18,5 +19,6 @@ pub use error::{NotReady, SampleError, SelfTestError, SessionError, SnapshotErro
 pub use forecaster::Forecaster;
 pub use model::Model;
 pub use pipeline::{Pipeline, Recurrent};
+pub use self_test::SelfTest;
 pub use session::Session;
 pub use transform::Transform;

@@ -18,6 +18,15 @@ pub fn checksum(bytes: &[u8]) -> u32 {
     digest.finalize()
 }
 
+/// CRC-32 of a forecast `[targets][horizon]`: of its `f32`, little-endian.
+pub fn forecast_checksum<'a>(forecast: impl IntoIterator<Item = &'a f32>) -> u32 {
+    let mut digest = CRC.digest();
+    for value in forecast {
+        digest.update(&value.to_le_bytes());
+    }
+    digest.finalize()
+}
+
 /// CRC-32 over a snapshot's kind and bytes.
 pub(crate) fn snapshot_checksum(kind: u8, bytes: &[u8]) -> u32 {
     let mut digest = CRC.digest();

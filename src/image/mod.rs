@@ -11,8 +11,8 @@ mod record;
 #[doc = include_str!("FORMAT.md")]
 pub mod specification {}
 
-pub use checksum::checksum;
 pub(crate) use checksum::snapshot_checksum;
+pub use checksum::{checksum, forecast_checksum};
 pub use error::{Dimension, LoadError};
 pub use header::{ALIGNMENT, FORMAT_VERSION, HEADER_LENGTH, Header, Image, MAGIC};
 pub use manifest::{Arithmetic, Functions, Interval, Layout, Manifest, Normalization, Provenance, Series, Window};

@@ -192,6 +192,11 @@ impl<'m> Fields<'m> {
         self.slice(N)?.first_chunk().ok_or(LoadError::Malformed { record: self.kind })
     }
 
+    /// Bytes that have not been taken.
+    pub fn remaining(&self) -> usize {
+        self.rest.len()
+    }
+
     /// Refuses bytes after the last tensor.
     pub fn end(&self) -> Result<(), LoadError> {
         if self.rest.is_empty() { Ok(()) } else { Err(LoadError::Malformed { record: self.kind }) }

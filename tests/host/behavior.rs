@@ -195,18 +195,18 @@ fn the_self_test_tells_other_bits() {
     assert_eq!(root_int8::Model::load(root_int8::BYTES).unwrap().self_test(), Ok(()));
     assert_eq!(log_f32::Model::load(log_f32::BYTES).unwrap().self_test(), Ok(()));
 
-    // The test's window of eight samples, then the forecast's three values.
+    // The test's two samples, then the forecast's checksum.
     let file = Bytes::new(tiny_int8::BYTES);
-    let forecast = file.record(3) + 16 + 4 * 8;
-    for index in 0..3u16 {
-        let at = forecast + 4 * usize::from(index);
-        let found = f32::from_le_bytes(file.as_slice()[at..][..4].try_into().unwrap());
-        let expected = f32::from_bits(found.to_bits() ^ 1);
-        let changed = file.clone().with(at, &expected.to_le_bytes()).repaired();
+    let samples = file.record(3) + 16;
+    let checksum = samples + 4 * 2;
+    let found = u32::from_le_bytes(file.as_slice()[checksum..][..4].try_into().unwrap());
+    for bit in 0..32 {
+        let expected = found ^ 1 << bit;
+        let changed = file.clone().with(checksum, &expected.to_le_bytes()).repaired();
         let model = tiny_int8::Model::load(changed.as_slice()).unwrap();
-        assert_eq!(model.self_test(), Err(SelfTestError::Mismatch { index, expected, found }));
+        assert_eq!(model.self_test(), Err(SelfTestError::Mismatch { expected, found }));
     }
-    let changed = file.clone().with(forecast - 4, &f32::NAN.to_le_bytes()).repaired();
+    let changed = file.clone().with(samples + 4, &f32::NAN.to_le_bytes()).repaired();
     let model = tiny_int8::Model::load(changed.as_slice()).unwrap();
     assert_eq!(model.self_test(), Err(SelfTestError::Sample(SampleError::NotFinite { feature: 0 })));
 }

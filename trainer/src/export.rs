@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use embedded_rnn::image::{Arithmetic, Functions, Interval, Layout, Manifest, Provenance, Series, Window};
+use embedded_rnn::image::{Arithmetic, Functions, Interval, Layout, Manifest, Provenance, Series, Window, forecast_checksum};
 
 use crate::config::Config;
 use crate::data::{Dataset, Part, Windows};
@@ -16,6 +16,9 @@ use crate::quantize::quantize;
 
 /// Windows that rewrites are certified, scales chosen and agreement measured on; evenly taken from their part.
 const WINDOWS: usize = 256;
+
+/// Values of a file's self-test: enough to move every unit, few beside the weights.
+const SELF_TEST_VALUES: usize = 48;
 
 /// The arithmetic of a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -251,17 +254,19 @@ pub fn export(trained: &Trained<'_>, format: Format, file_name: &str) -> Result<
     let Some(test_window) = validation.last() else {
         return Err(Error::input("no validation window is left to test the file with: give validation more rows"));
     };
+    // Whole samples, the latest ones, and at least one.
+    let test_samples = SELF_TEST_VALUES.div_ceil(dataset.features()).min(dataset.window().lookback) * dataset.features();
+    let test_samples = &test_window[test_window.len() - test_samples..];
 
     // The first file is measured; the second carries the certificate's digest and the forecast that the first one gave. Neither changes
     // what is computed.
-    let blank = vec![0.0; dataset.outputs()];
     let manifest_without = manifest(trained, &texts, [0; 32])?;
-    let first = ModelBytes::new(&pack(payload, &Description { manifest: manifest_without, test_window, test_forecast: &blank })?);
+    let first = ModelBytes::new(&pack(payload, &Description { manifest: manifest_without, test_samples, test_checksum: 0 })?);
     let mut model = DeviceModel::open(&first, Path::new(file_name))?;
     let refused = |reason: String| Error::failed(format!("the packed model refuses its own training data: {reason}"));
     let forecasts = validation.iter().map(|window| model.forecast(window)).collect::<std::result::Result<Vec<_>, _>>();
     let forecasts = forecasts.map_err(refused)?;
-    let test_forecast = model.forecast(test_window).map_err(refused)?;
+    let test_checksum = forecast_checksum(&model.forecast(&model.test_window()).map_err(refused)?);
     let float = float_forecasts(&folded, dataset, &validation);
     certificate.measurements = Measurements {
         forecast_agreement_rms: Some(agreement(&forecasts, &float, &target_deviations(dataset))),
@@ -271,7 +276,7 @@ pub fn export(trained: &Trained<'_>, format: Format, file_name: &str) -> Result<
     };
 
     let manifest = manifest(trained, &texts, certificate.digest())?;
-    let file = pack(payload, &Description { manifest, test_window, test_forecast: &test_forecast })?;
+    let file = pack(payload, &Description { manifest, test_samples, test_checksum })?;
     let bytes = ModelBytes::new(&file);
     let mut model = DeviceModel::open(&bytes, Path::new(file_name))?;
     if !model.self_test() {

@@ -130,7 +130,7 @@ fn train(args: &Args, plan: &Plan<'_>, store: &Store, output: &Output) -> Result
 fn on_board(board: &'static boards::Board, model: &Path, work: &Path) -> std::result::Result<BoardCost, Stop> {
     let bytes = ModelBytes::read(model)?;
     let mut device = DeviceModel::open(&bytes, model)?;
-    let samples = there_and_back(device.test_window, usize::from(device.manifest.window.features));
+    let samples = there_and_back(&device.test_window(), usize::from(device.manifest.window.features));
     let stream = Stream::new(&mut device, samples)?;
     let deployed = deploy(board, &bytes, &device, &stream, work)?;
     check(&deployed)?;

@@ -154,7 +154,7 @@ pub fn run(args: &Args, output: &Output) -> Result<()> {
     let manifest = device.manifest;
     let features = usize::from(manifest.window.features);
     let samples = match &args.data {
-        None => there_and_back(device.test_window, features),
+        None => there_and_back(&device.test_window(), features),
         Some(csv) => {
             let series = model::series(&manifest, csv)?;
             let first = series.rows().saturating_sub(args.samples.max(usize::from(manifest.window.lookback)));

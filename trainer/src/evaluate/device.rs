@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use embedded_rnn::Int8;
 use embedded_rnn::arithmetic::{Element, Float, Libm, Micromath, Number, Rational};
-use embedded_rnn::forecast::{Pipeline, Recurrent};
-use embedded_rnn::image::{Arithmetic, Functions, Image, LoadError, Manifest, RecordKind};
+use embedded_rnn::forecast::{Pipeline, Recurrent, SelfTest};
+use embedded_rnn::image::{Arithmetic, Functions, Image, LoadError, Manifest, RecordKind, forecast_checksum};
 use embedded_rnn::network::{CellForm, ZoneoutForm};
 
 use super::cell::{self, Buffers, Cell};
@@ -126,12 +126,9 @@ impl<'m, N: Number> Engine<'m, N> {
         let engine = Engine { layers, head: N::bind_dense(&head)?, trace: None };
         let test = records.next(RecordKind::SelfTest)?;
         test.expect_shape(0, window.lookback.into(), outputs)?;
-        let mut fields = test.fields();
-        let test_window = fields.slice(usize::from(window.lookback) * usize::from(window.features))?;
-        let test_forecast = fields.slice(outputs)?;
-        fields.end()?;
+        let test = SelfTest::read(&test, window.lookback.into(), window.features.into())?;
         records.end()?;
-        Ok(Bound { engine, pipeline, test_window, test_forecast })
+        Ok(Bound { engine, pipeline, test })
     }
 
     fn head(&self, y: &mut [f32]) {
@@ -144,8 +141,7 @@ impl<'m, N: Number> Engine<'m, N> {
 struct Bound<'m, E> {
     engine: E,
     pipeline: Pipeline<'m>,
-    test_window: &'m [f32],
-    test_forecast: &'m [f32],
+    test: SelfTest<'m>,
 }
 
 impl<N: Number> Recurrent<N> for Engine<'_, N> {
@@ -201,10 +197,8 @@ pub struct DeviceModel<'m> {
     pub digest: u32,
     /// How windows pass through it.
     pub pipeline: Pipeline<'m>,
-    /// The self-test's window of raw samples, `[lookback][F]`.
-    pub test_window: &'m [f32],
-    /// The self-test's forecast, `[targets][horizon]`.
-    pub test_forecast: &'m [f32],
+    /// The file's own test.
+    pub test: SelfTest<'m>,
     /// Input values clamped so far.
     pub clamped: u64,
     /// Windows run so far.
@@ -229,28 +223,18 @@ impl<'m> DeviceModel<'m> {
         let image = Image::open(bytes)?;
         macro_rules! bound {
             ($arm:path, $number:ty) => {{
-                let Bound { engine, pipeline, test_window, test_forecast } = Engine::<$number>::bind(&image)?;
-                ($arm(engine), pipeline, test_window, test_forecast)
+                let Bound { engine, pipeline, test } = Engine::<$number>::bind(&image)?;
+                ($arm(engine), pipeline, test)
             }};
         }
-        let (arm, pipeline, test_window, test_forecast) = match image.manifest.arithmetic {
+        let (arm, pipeline, test) = match image.manifest.arithmetic {
             Arithmetic::F32 { functions: Functions::Rational } => bound!(Arm::Rational, Float<Rational>),
             Arithmetic::F32 { functions: Functions::Libm } => bound!(Arm::Libm, Float<Libm>),
             Arithmetic::F32 { functions: Functions::Micromath } => bound!(Arm::Micromath, Float<Micromath>),
             _ => bound!(Arm::Int8, Int8),
         };
         let (manifest, digest) = (image.manifest, image.digest);
-        Ok(DeviceModel {
-            arm,
-            manifest,
-            digest,
-            pipeline,
-            test_window,
-            test_forecast,
-            clamped: 0,
-            windows: 0,
-            transformed: Vec::new(),
-        })
+        Ok(DeviceModel { arm, manifest, digest, pipeline, test, clamped: 0, windows: 0, transformed: Vec::new() })
     }
 
     /// Inputs, units and form of each LSTM layer.
@@ -302,11 +286,14 @@ impl<'m> DeviceModel<'m> {
         result.map(|_| states.chunks_exact(layers).map(<[_]>::to_vec).collect())
     }
 
+    /// The self-test's window of raw samples, `[lookback][F]`.
+    pub fn test_window(&self) -> Vec<f32> {
+        self.test.window().flatten().copied().collect()
+    }
+
     /// Runs the window that the file carries; true if the forecast is the file's, bit for bit.
     pub fn self_test(&mut self) -> bool {
-        let (window, expected) = (self.test_window, self.test_forecast);
-        let equal = |found: Vec<f32>| found.iter().zip(expected).all(|(a, b)| a.to_bits() == b.to_bits());
-        self.forecast(window).is_ok_and(equal)
+        self.forecast(&self.test_window()).is_ok_and(|forecast| forecast_checksum(&forecast) == self.test.checksum())
     }
 }
 

@@ -25,10 +25,10 @@ pub enum Payload<'a> {
 pub struct Description<'a> {
     /// The manifest; arithmetic and layout are set by the payload.
     pub manifest: Manifest<'a>,
-    /// The self-test's window of raw samples, `[lookback][F]`.
-    pub test_window: &'a [f32],
-    /// The self-test's forecast, `[targets][horizon]`: what the device computes from a file packed with any other one.
-    pub test_forecast: &'a [f32],
+    /// The self-test's raw samples `[n][F]`, which repeat until the window is full.
+    pub test_samples: &'a [f32],
+    /// CRC-32 of the self-test's forecast: of what the device computes from a file packed with any other one.
+    pub test_checksum: u32,
 }
 
 impl Payload<'_> {
@@ -225,8 +225,9 @@ pub fn pack(payload: Payload<'_>, description: &Description<'_>) -> Result<Vec<u
         Payload::Float(network, _) => write_float(&mut writer, network)?,
         Payload::Integer(network) => write_integer(&mut writer, network)?,
     }
-    let tensors = [bytes(description.test_window), bytes(description.test_forecast)];
-    writer.record(RecordKind::SelfTest, 0, window.lookback.into(), description.test_forecast.len(), &tensors)?;
+    let tensors = [bytes(description.test_samples), bytes(std::slice::from_ref(&description.test_checksum))];
+    let outputs = usize::from(window.targets) * usize::from(window.horizon);
+    writer.record(RecordKind::SelfTest, 0, window.lookback.into(), outputs, &tensors)?;
     let mut file = writer.bytes;
     let length = u32::try_from(file.len()).map_err(|_| Error::failed("the model file would exceed 4 GiB"))?;
     let mut header = Header { length, checksum: 0, manifest: encoded.len() as u32 };
