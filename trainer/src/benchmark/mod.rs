@@ -13,4 +13,4 @@ mod run;
 pub use log::note_reading;
 pub use protocol::{Named, Protocol};
 pub use report::{Benchmark, markdown, table};
-pub use run::{Row, Watch, run};
+pub use run::{Prepared, Row, Watch, run};

@@ -6,7 +6,6 @@ use clap::ValueEnum;
 
 use crate::config::{Config, Data, Export, Loss, Names, Network, Normalization, Split, Training, Window};
 use crate::regularize::settings::{Dropout, Regularization, Zoneout};
-use crate::train::batches::batch_count;
 
 /// A protocol that publications share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -57,16 +56,6 @@ pub struct Protocol {
 }
 
 impl Protocol {
-    /// Optimizer steps of one training of each horizon, all together.
-    pub fn steps(&self, horizons: &[usize]) -> u64 {
-        let one = |horizon: &usize| {
-            let training = self.recipe(*horizon, 1, 0).training;
-            let windows = (self.rows[0] + 1).saturating_sub(self.lookback + horizon);
-            (batch_count(windows, training.batch) * training.epochs) as u64
-        };
-        horizons.iter().map(one).sum()
-    }
-
     /// The recipe on this protocol: one LSTM layer on patches of windows whose last value is subtracted, cell zoneout 0.5 (Krueger et al.,
     /// arXiv 1606.01305), output dropout 0.3, Huber's loss, AdamW with a cosine schedule over 12 epochs.
     pub fn recipe(&self, horizon: usize, hidden: usize, seed: u64) -> Config {

@@ -18,6 +18,7 @@ use crate::files::write_atomically;
 use crate::pack::Budget;
 use crate::parallel::each;
 use crate::report::run_folder::shape;
+use crate::train::batches::batch_count;
 use crate::train::{EpochReport, Observer, State, StepReport, Task, fit};
 
 /// One horizon and one size of network, over all seeds.
@@ -79,28 +80,58 @@ struct Seed {
     seconds: f64,
 }
 
-/// Trains every horizon with every size and every seed, several at a time, and measures the files on the windows of `part`. Model files are
-/// kept in `folder`.
+/// A protocol on its series, checked: every horizon with every size.
+#[derive(Clone, Debug)]
+pub struct Prepared<'a> {
+    protocol: &'a Protocol,
+    hidden: &'a [usize],
+    /// One for each horizon.
+    datasets: Vec<Dataset>,
+}
+
+impl<'a> Prepared<'a> {
+    /// Reads the series and checks that the recipe can be trained on it. `hidden` is not empty.
+    pub fn new(protocol: &'a Protocol, horizons: &[usize], hidden: &'a [usize]) -> Result<Self> {
+        let mut datasets = Vec::new();
+        for horizon in horizons {
+            for units in hidden {
+                protocol.recipe(*horizon, *units, 0).validate()?;
+            }
+            let config = protocol.recipe(*horizon, hidden[0], 0);
+            let series = Series::read(&protocol.path, &Selection::from(&config))?;
+            datasets.push(Dataset::new(series, &config.window, &config.data.split)?);
+        }
+        Ok(Prepared { protocol, hidden, datasets })
+    }
+
+    /// SHA-256 of the CSV.
+    pub fn data_sha256(&self) -> String {
+        let sha256 = self.datasets.first().map_or([0; 32], |dataset| dataset.series().sha256);
+        sha256.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Optimizer steps of all trainings with so many seeds.
+    pub fn steps(&self, seeds: u64) -> u64 {
+        let of_horizon = |dataset: &Dataset| {
+            let training = self.protocol.recipe(dataset.window().horizon, self.hidden[0], 0).training;
+            (batch_count(dataset.windows(Part::Training).len(), training.batch) * training.epochs) as u64
+        };
+        self.datasets.iter().map(of_horizon).sum::<u64>() * self.hidden.len() as u64 * seeds
+    }
+}
+
+/// Trains every horizon with every size and at least one seed, several at a time, and measures the files on the windows of `part`.
+/// Model files are kept in `folder`.
 pub fn run(
-    protocol: &Protocol,
-    sizes: (&[usize], &[usize]),
+    prepared: &Prepared<'_>,
     seeds: u64,
     part: Part,
     folder: &Path,
     threads: usize,
     watch: &dyn Watch,
 ) -> Result<Vec<Row>> {
-    let (horizons, hidden) = sizes;
-    let mut datasets = Vec::new();
-    for horizon in horizons {
-        for units in hidden {
-            protocol.recipe(*horizon, *units, 0).validate()?;
-        }
-        let config = protocol.recipe(*horizon, hidden[0], 0);
-        let series = Series::read(&protocol.path, &Selection::from(&config))?;
-        datasets.push(Dataset::new(series, &config.window, &config.data.split)?);
-    }
-    let baselines = each(&datasets, threads, |dataset| score_baselines(dataset, part, None))?;
+    let Prepared { protocol, hidden, datasets } = prepared;
+    let baselines = each(datasets, threads, |dataset| score_baselines(dataset, part, None))?;
     let of_row = |dataset| hidden.iter().map(move |units| (dataset, *units));
     let rows: Vec<(&Dataset, usize)> = datasets.iter().flat_map(of_row).collect();
     let trainings: Vec<(&Dataset, Config)> = rows

@@ -3,14 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use sha2::{Digest, Sha256};
-
 use super::numbers::count;
 use super::output::Output;
 use super::progress::Progress;
-use crate::benchmark::{self, Benchmark, Named, Protocol, Watch, markdown, note_reading, published, table};
+use crate::benchmark::{self, Benchmark, Named, Prepared, Protocol, Watch, markdown, note_reading, published, table};
 use crate::data::Part;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::files::create_folder;
 use crate::parallel;
 
@@ -103,10 +101,10 @@ impl Args {
 
 pub fn run(args: &Args, output: &Output) -> Result<()> {
     let (name, protocol) = args.protocol();
+    let prepared = Prepared::new(&protocol, &args.horizons, &args.hidden)?;
     let folder = args.out.clone().unwrap_or_else(|| Path::new("target/rnn/benchmark").join(&name));
     create_folder(&folder)?;
-    let bytes = std::fs::read(&args.data).map_err(|reason| Error::file("read", &args.data, reason))?;
-    let data_sha256: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let data_sha256 = prepared.data_sha256();
     let part = if args.last { Part::Test } else { Part::Validation };
     let seeds = args.seeds as u64;
     if args.last {
@@ -115,10 +113,9 @@ pub fn run(args: &Args, output: &Output) -> Result<()> {
             format!("test windows of {name} (sha256 {data_sha256}): horizons {horizons:?}, hidden {hidden:?}, {seeds} seeds");
         note_reading(&folder.join("final.log"), &what)?;
     }
-    let steps = protocol.steps(&args.horizons) * args.hidden.len() as u64 * seeds;
-    let bar = Bar { progress: Progress::new(), done: AtomicU64::new(0), all: steps };
+    let bar = Bar { progress: Progress::new(), done: AtomicU64::new(0), all: prepared.steps(seeds) };
     let threads = args.threads.unwrap_or_else(parallel::cores);
-    let rows = benchmark::run(&protocol, (&args.horizons, &args.hidden), seeds, part, &folder, threads, &bar);
+    let rows = benchmark::run(&prepared, seeds, part, &folder, threads, &bar);
     bar.progress.clear();
     let published = if args.last && args.name == Some(Named::Etth1) { published::ETTH1 } else { &[] };
     let benchmark = Benchmark { name, data_sha256, part: part.to_string(), seeds, rows: rows?, published };

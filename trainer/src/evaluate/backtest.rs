@@ -68,12 +68,19 @@ impl Evaluation {
     /// The errors for people, the model's first.
     pub fn table(&self, unit: &str) -> String {
         let unit = if unit.is_empty() { String::new() } else { format!(" [{unit}]") };
-        let mut table =
-            Table::new([("", Align::Left), (&format!("MAE{unit}"), Align::Right), (&format!("RMSE{unit}"), Align::Right)]);
+        let mut table = Table::new([
+            ("", Align::Left),
+            (&format!("MAE{unit}"), Align::Right),
+            (&format!("RMSE{unit}"), Align::Right),
+            ("MASE", Align::Right),
+            ("sMAPE", Align::Right),
+        ]);
         let all = || std::iter::once(("this model", &self.test)).chain(self.baselines.iter());
         let decimals = decimals(all().map(|(_, metrics)| metrics.errors.mae));
-        for (name, Metrics { errors, .. }) in all() {
-            table.row([spoken(name), format!("{:.decimals$}", errors.mae), format!("{:.decimals$}", errors.rmse)]);
+        for (name, Metrics { errors, mase, smape, .. }) in all() {
+            let mase = mase.map_or_else(String::new, |mase| format!("{mase:.3}"));
+            let [mae, rmse] = [errors.mae, errors.rmse].map(|error| format!("{error:.decimals$}"));
+            table.row([spoken(name), mae, rmse, mase, format!("{smape:.1} %")]);
         }
         table.to_string()
     }
@@ -126,7 +133,7 @@ mod tests {
 
     fn metrics(mae: f64, rmse: f64) -> Metrics {
         let normalized = NormalizedErrors { mse: rmse * rmse, mae };
-        Metrics { windows: 3, errors: Errors { mae, rmse }, normalized, targets: Vec::new() }
+        Metrics { windows: 3, errors: Errors { mae, rmse }, mase: Some(0.5), smape: 12.0, normalized, targets: Vec::new() }
     }
 
     fn evaluation() -> Evaluation {
@@ -141,11 +148,11 @@ mod tests {
     fn the_model_stands_first_and_digits_fit_the_values() {
         assert_eq!(
             evaluation().table("spots"),
-            "            MAE [spots]  RMSE [spots]\n\
-             this model        16.84         22.76\n\
-             naive             23.70         31.80\n\
-             drift             16.00         23.00\n\
-             ridge             17.50         20.00\n"
+            "            MAE [spots]  RMSE [spots]   MASE   sMAPE\n\
+             this model        16.84         22.76  0.500  12.0 %\n\
+             naive             23.70         31.80  0.500  12.0 %\n\
+             drift             16.00         23.00  0.500  12.0 %\n\
+             ridge             17.50         20.00  0.500  12.0 %\n"
         );
         for (value, expected) in [(0.01234, 5), (1.0, 3), (9.99, 3), (10.0, 2), (99_999.0, 0), (0.0, 0), (1e-30, 12)] {
             assert_eq!(decimals([value, 1e6].into_iter()), if value == 0.0 { 0 } else { expected }, "{value}");

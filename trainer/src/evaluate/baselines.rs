@@ -207,6 +207,7 @@ mod tests {
             ("naive", 23.7018, 31.7698),
             ("seasonal_naive", 34.0918, 47.2259),
             ("drift", 23.7427, 31.8238),
+            ("nlinear", 17.9218, 23.7333),
             ("ridge", 17.5109, 23.3126),
         ]) {
             assert_eq!(baseline.name(), name);

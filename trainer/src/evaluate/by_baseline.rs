@@ -70,9 +70,9 @@ mod tests {
         values.set("drift", 2.0);
         values.set("naive", 1.0);
         let json = serde_json::to_string(&values).unwrap();
-        assert_eq!(json, r#"{"naive":1.0,"seasonal_naive":null,"drift":2.0,"ridge":null}"#);
+        assert_eq!(json, r#"{"naive":1.0,"seasonal_naive":null,"drift":2.0,"nlinear":null,"ridge":null}"#);
         assert_eq!(values.iter().collect::<Vec<_>>(), [("naive", &1.0), ("drift", &2.0)]);
-        assert_eq!(values.absent().map(spoken).collect::<Vec<_>>(), ["seasonal naive", "ridge"]);
+        assert_eq!(values.absent().map(spoken).collect::<Vec<_>>(), ["seasonal naive", "nlinear", "ridge"]);
         assert_eq!(values.map(|value| value * 2.0).iter().map(|(_, value)| *value).collect::<Vec<_>>(), [2.0, 4.0]);
     }
 

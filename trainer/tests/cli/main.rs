@@ -1,5 +1,6 @@
 //! The built program `rnn` as its users meet it: people and programs, right input and wrong.
 
+mod benchmark;
 mod boards;
 mod desk;
 mod interrupted;
