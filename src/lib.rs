@@ -30,6 +30,7 @@
 //! - [`arithmetic`]: the number systems, every approximation with its bound.
 //! - [`kernel`]: the inner loops.
 //! - [`forecast`]: raw samples to forecasts.
+//! - [`monitor`]: forecast errors to alarms.
 //!
 //! # Promises
 //! - No heap and no panic: after [`Model::load`], `step` cannot fail; what the world can do wrong is a typed error.
@@ -44,14 +45,18 @@ pub mod arithmetic;
 pub mod forecast;
 pub mod image;
 pub mod kernel;
+pub mod monitor;
 pub mod network;
 
 #[cfg(feature = "micromath")]
 pub use arithmetic::Micromath;
-pub use arithmetic::{Float, Int8, Libm, Rational};
+pub use arithmetic::{Cell16, Exact, Float, Int8, Libm, PackedPair, Rational, RowMajor};
 pub use forecast::{Forecaster, Model, NotReady, SampleError, Session};
 pub use image::{Image, LoadError};
-pub use network::{Dense, JointNorm, Kept, Lstm, Network, NormA, NormB, Plain, Then, Zoneout, ZoneoutCell};
+pub use monitor::{Monitor, MonitorError, MonitorParameters, Verdict};
+pub use network::{
+    Dense, JointNorm, Kept, Lstm, Network, NormA, NormB, NormHead, Plain, PlainHead, Skip, Then, Zoneout, ZoneoutCell,
+};
 
 /// Links a model file into the program's read-only data, aligned to 16 bytes as [`Model::load`] asks.
 ///

@@ -6,9 +6,14 @@ use core::marker::PhantomData;
 
 use super::Number;
 use super::float_norm::NormF32;
+use super::head_norm::HeadNormF32;
 use crate::image::{Arithmetic, Functions as FunctionsName, Layout, LoadError, Record};
-use crate::kernel::{float, float_norm};
-use crate::network::{Few, Form};
+#[cfg(not(kernel_float = "vfp"))]
+use crate::kernel::float::Portable as Native;
+#[cfg(kernel_float = "vfp")]
+use crate::kernel::vfp::Vfp as Native;
+use crate::kernel::{float, float_norm, portable};
+use crate::network::{Few, Form, Head, PlainHead};
 
 /// A sigmoid and a tanh. Each implementation is named in the model file, because it decides the bits.
 pub trait Functions: Copy + Debug + PartialEq + 'static {
@@ -131,7 +136,8 @@ pub struct LstmF32<'m, F: Form> {
 
 /// A head's weights.
 #[derive(Clone, Copy, Debug)]
-pub struct DenseF32<'m> {
+pub struct DenseF32<'m, F: Head = PlainHead> {
+    pub(crate) norm: F::Norm<HeadNormF32>,
     /// `[O]`
     pub(crate) bias: &'m [f32],
     /// `[O][H]`
@@ -143,11 +149,12 @@ impl<M: Functions> Number for Float<M> {
     const LAYOUT: Layout = Layout::Interleaved;
     const COLUMNS_MULTIPLE: usize = 1;
     type Activation = f32;
+    type Padding = [f32; 3];
     type Cell = f32;
     type Wide = ();
     type Sum = f32;
     type Lstm<'m, F: Form> = LstmF32<'m, F>;
-    type Dense<'m> = DenseF32<'m>;
+    type Dense<'m, F: Head> = DenseF32<'m, F>;
 
     fn bind_lstm<'m, F: Form>(record: &Record<'m>) -> Result<LstmF32<'m, F>, LoadError> {
         let mut fields = record.fields();
@@ -162,12 +169,13 @@ impl<M: Functions> Number for Float<M> {
         Ok(LstmF32 { zone: Zone { cell, hidden, reads_zoned: reads_zoned != 0.0 }, keep, norm, units })
     }
 
-    fn bind_dense<'m>(record: &Record<'m>) -> Result<DenseF32<'m>, LoadError> {
+    fn bind_dense<'m, F: Head>(record: &Record<'m>) -> Result<DenseF32<'m, F>, LoadError> {
         let mut fields = record.fields();
+        let norm = F::Norm::read(|| HeadNormF32::read(&mut fields, record))?;
         let bias = fields.slice(record.outputs())?;
         let weights = fields.slice(record.outputs().saturating_mul(record.inputs()))?;
         fields.end()?;
-        Ok(DenseF32 { bias, weights })
+        Ok(DenseF32 { norm, bias, weights })
     }
 
     #[inline]
@@ -192,15 +200,15 @@ impl<M: Functions> Number for Float<M> {
         h: &mut [f32],
     ) {
         if F::NORM {
-            float_norm::lstm::<M, F>(weights, xh, c, scratch, h);
+            float_norm::lstm::<Native, M, F>(weights, xh, c, scratch, h);
         } else {
-            float::lstm::<M, F>(weights, xh, c, h);
+            float::lstm::<Native, M, F>(weights, xh, c, h);
         }
     }
 
     #[inline]
-    fn dense(weights: &DenseF32<'_>, h: &[f32], y: &mut [f32]) {
-        float::dense(weights, h, y);
+    fn dense<F: Head>(weights: &DenseF32<'_, F>, h: &[f32], y: &mut [f32]) {
+        portable::dense_f32(weights, h, y);
     }
 }
 

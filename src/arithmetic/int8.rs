@@ -11,14 +11,23 @@
 //! | cell `c` | `i32`, Q9.22, saturating | ±512 |
 //!
 //! `p = (acc*m + 2^31) >> 32` with a multiplier `m` a row; tanh is the sigmoid's table read at twice the argument,
-//! `tanh(x) = 2σ(2x) - 1`. Layer norm's formats are told in [`super::int8_norm`].
+//! `tanh(x) = 2σ(2x) - 1`. Layer norm's formats are told in [`super::int8_norm`], the order of weights in [`super::int8_layout`], and
+//! another arithmetic of the cell in [`super::cell16`].
 
-use super::Number;
+use core::fmt::Debug;
+use core::marker::PhantomData;
+
+use super::head_norm::HeadNormInt8;
+use super::int8_layout::{IntegerLayout, PackedPair, Rows};
 use super::int8_norm::NormInt8;
-use super::table::{HALF, SIGMOID};
-use crate::image::{Arithmetic, Fields, Layout, LoadError, Record};
-use crate::kernel::{int8_norm, packed_pair};
-use crate::network::{Few, Form};
+use super::table::{HALF, OFFSET, SIGMOID};
+use super::{Element, Number};
+use crate::image::{Arithmetic, Layout, LoadError, Record};
+#[cfg(kernel = "armv7em")]
+use crate::kernel::armv7em::dense_int8;
+#[cfg(not(kernel = "armv7em"))]
+use crate::kernel::portable::dense_int8;
+use crate::network::{Few, Form, Head, PlainHead};
 
 /// 1.0 as an activation (Q11).
 pub const ACTIVATION_ONE: i16 = 1 << 11;
@@ -32,7 +41,11 @@ const REVISION: u8 = 1;
 /// 0.5 as a gate (Q23); `σ - 0.5` in Q23 is `tanh` of half the argument in Q22.
 const HALF_GATE: i32 = 1 << 22;
 
+#[cfg(kernel = "armv6m")]
+pub(crate) use crate::kernel::armv6m::multiply_high;
+
 /// `(a*b + 2^31) >> 32`: the rounded high word of a product (ARM's `smmulr`).
+#[cfg(not(kernel = "armv6m"))]
 #[inline(always)]
 pub(crate) fn multiply_high(a: i32, b: i32) -> i32 {
     ((i64::from(a) * i64::from(b) + (1 << 31)) >> 32) as i32
@@ -44,7 +57,7 @@ pub fn sigmoid(p: i32) -> i32 {
     // The segment's index needs no bounds check: after the clamp it lies in [0, 511], and the mask says so to the compiler.
     let p = p.clamp(-(1 << 16), (1 << 16) - 1);
     let word = SIGMOID[((p >> 8) + HALF as i32) as usize & (2 * HALF - 1)];
-    ((word as i32) >> 16) * 256 + i32::from(word as i16) * (p & 255)
+    (((word as i32) >> 16) + OFFSET) * 256 + i32::from(word as i16) * (p & 255)
 }
 
 /// tanh in Q22 of an argument given as *twice* its value in Q12. Largest error 1.0e-4.
@@ -74,9 +87,9 @@ pub(crate) struct Zone {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct KeepInt8 {
     /// On `i*g`.
-    candidate: i32,
+    pub candidate: i32,
     /// On all of c'.
-    cell: i32,
+    pub cell: i32,
 }
 
 /// `old + (1-z)*(new - old)`, saturating; the step is rounded to an even number of units.
@@ -102,9 +115,8 @@ pub(crate) fn candidate<F: Form>([i, f, g, o]: [i32; 4], c: i32, factors: &F::Ke
     let o = sigmoid(o);
     let factors = factors.get();
     let i = factors.map_or(i, |factors| keep(i, factors.candidate));
-    // f*c + i*g in Q21, rounded once, then doubled to Q22 with saturation.
-    let kept = multiply_high(c, f);
-    let sum = (((i64::from(kept) << 32) + i64::from(i) * i64::from(g) + (1 << 31)) >> 32) as i32;
+    // f*c + i*g in Q21, then doubled to Q22 with saturation. |f*c| <= 2^30 and |i*g| < 2^21: nothing wraps.
+    let sum = multiply_high(c, f).wrapping_add(multiply_high(i, g));
     let candidate = sum.saturating_add(sum);
     (factors.map_or(candidate, |factors| keep(candidate, factors.cell)), o)
 }
@@ -139,41 +151,65 @@ pub(crate) fn cell<F: Form>(p: [i32; 4], c: &mut i32, wide: Option<&mut i32>, we
     output::<F>(o, read, wide, weights.zone)
 }
 
-/// `int8` weights, `i16` activations, `i32` cell.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Int8 {}
-
-/// Rows of weights in the packed-pair layout, see [`crate::kernel`].
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Rows<'m> {
-    /// Columns of each block, after which the A accumulators are extracted: multiples of 4 that add up to the padded columns.
-    pub blocks: &'m [u32],
-    /// A unit: four biases, a word a column, four multipliers.
-    pub stream: &'m [u32],
+mod sealed {
+    pub trait Sealed {}
 }
 
-impl<'m> Rows<'m> {
-    /// No rows at all.
-    pub const NONE: Self = Rows { blocks: &[], stream: &[] };
+/// How an integer LSTM's gates and cell are computed from its rows' accumulators: [`Exact`] or [`Cell16`](super::Cell16).
+pub trait CellArithmetic: sealed::Sealed + Copy + Debug + PartialEq + Send + Sync + 'static {
+    /// What the file must say.
+    const ARITHMETIC: Arithmetic;
+    /// Computes forms with layer norm.
+    const NORMS: bool;
+    /// A cell state.
+    type Cell: Element;
 
-    /// Takes `count` blocks and the stream of `units` units of `columns` columns, a multiple of 4.
-    pub fn read(
-        fields: &mut Fields<'m>,
-        record: &Record<'_>,
-        count: i32,
-        units: usize,
-        columns: usize,
-    ) -> Result<Self, LoadError> {
-        let count = usize::try_from(count).map_err(|_| record.malformed())?;
-        let (blocks, padding) =
-            fields.slice::<u32>(count.saturating_add(3) & !3)?.split_at_checked(count).ok_or(record.malformed())?;
-        let stream = fields.slice::<u32>(units.saturating_mul(columns + 8))?;
-        let whole = blocks.iter().all(|block| *block > 0 && block % 4 == 0 && *block as usize <= columns)
-            && blocks.iter().map(|block| u64::from(*block)).sum::<u64>() == columns as u64
-            && padding.iter().all(|word| *word == 0);
-        if whole { Ok(Rows { blocks, stream }) } else { Err(record.malformed()) }
+    /// See [`Number::lstm`].
+    fn lstm<L: IntegerLayout, F: Form>(
+        weights: &LstmInt8<'_, F>,
+        xh: &[i16],
+        c: &mut [Self::Cell],
+        wide: &mut [i32],
+        scratch: &mut [[i32; 4]],
+        h: &mut [i16],
+    );
+}
+
+/// The arithmetic of [`Int8`] that every core computes: an `i32` cell, 32-bit products' high words.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Exact {}
+
+impl sealed::Sealed for Exact {}
+impl sealed::Sealed for super::Cell16 {}
+
+impl CellArithmetic for Exact {
+    const ARITHMETIC: Arithmetic = Arithmetic::Int8 { revision: REVISION };
+    const NORMS: bool = true;
+    type Cell = i32;
+
+    #[inline]
+    fn lstm<L: IntegerLayout, F: Form>(
+        weights: &LstmInt8<'_, F>,
+        xh: &[i16],
+        c: &mut [i32],
+        wide: &mut [i32],
+        scratch: &mut [[i32; 4]],
+        h: &mut [i16],
+    ) {
+        if F::NORM {
+            L::normed_lstm::<F>(weights, xh, c, wide, scratch, h);
+        } else {
+            L::lstm::<F>(weights, xh, c, wide, h);
+        }
     }
 }
+
+/// `int8` weights and `i16` activations, in the order of weights `L` and with the cell's arithmetic `C`.
+///
+/// The order is chosen for a core and changes no bit; the arithmetic is a choice of the user's. `Int8` alone is what most cores
+/// take, `Int8<RowMajor>` what a core with vectors takes, `Int8<PackedPair, Cell16>` the cheaper cell of a Cortex-M0.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Int8<L = PackedPair, C = Exact>(PhantomData<(L, C)>);
 
 /// An LSTM layer's weights.
 #[derive(Clone, Copy, Debug)]
@@ -187,7 +223,8 @@ pub struct LstmInt8<'m, F: Form> {
 
 /// A head's weights: row-major `i8`, rows padded to a multiple of four.
 #[derive(Clone, Copy, Debug)]
-pub struct DenseInt8<'m> {
+pub struct DenseInt8<'m, F: Head = PlainHead> {
+    pub(crate) norm: F::Norm<HeadNormInt8>,
     /// `[O]`, in units of the transformed domain; added after scaling, so that the mean of a large quantity costs no resolution.
     pub(crate) bias: &'m [f32],
     /// `[O]`, units of the transformed domain per accumulator unit.
@@ -196,20 +233,23 @@ pub struct DenseInt8<'m> {
     pub(crate) weights: &'m [i8],
 }
 
-impl Number for Int8 {
-    const ARITHMETIC: Arithmetic = Arithmetic::Int8 { revision: REVISION };
-    const LAYOUT: Layout = Layout::PackedPair;
-    const COLUMNS_MULTIPLE: usize = 4;
+impl<L: IntegerLayout, C: CellArithmetic> Number for Int8<L, C> {
+    const ARITHMETIC: Arithmetic = C::ARITHMETIC;
+    const LAYOUT: Layout = L::LAYOUT;
+    const COLUMNS_MULTIPLE: usize = L::COLUMNS;
     type Activation = i16;
-    type Cell = i32;
+    type Padding = L::Padding;
+    type Cell = C::Cell;
     type Wide = i32;
     type Sum = i32;
     type Lstm<'m, F: Form> = LstmInt8<'m, F>;
-    type Dense<'m> = DenseInt8<'m>;
+    type Dense<'m, F: Head> = DenseInt8<'m, F>;
 
     fn bind_lstm<'m, F: Form>(record: &Record<'m>) -> Result<LstmInt8<'m, F>, LoadError> {
+        if F::NORM && !C::NORMS {
+            return Err(LoadError::FormOfArithmetic { arithmetic: C::ARITHMETIC, form: F::FORM });
+        }
         let columns = if F::SEPARATE { record.inputs() } else { record.inputs() + record.outputs() };
-        let columns = columns.next_multiple_of(Self::COLUMNS_MULTIPLE);
         let mut fields = record.fields();
         let &[cell, hidden, count, reads_zoned] = fields.array::<i32, 4>()?;
         // A negative share would drive the states apart instead of together.
@@ -220,20 +260,21 @@ impl Number for Int8 {
             [candidate, cell, 0, 0] if candidate >= 0 && cell >= 0 => Ok(KeepInt8 { candidate, cell }),
             _ => Err(record.malformed()),
         })?;
-        let norm = F::Norm::read(|| NormInt8::read(&mut fields, record, F::SEPARATE))?;
-        let rows = Rows::read(&mut fields, record, count, record.outputs(), columns)?;
+        let norm = F::Norm::read(|| NormInt8::read::<L>(&mut fields, record, F::SEPARATE))?;
+        let rows = Rows::read::<L>(&mut fields, record, count, 0, columns)?;
         fields.end()?;
         Ok(LstmInt8 { zone: Zone { cell, hidden, reads_zoned: reads_zoned != 0 }, keep, norm, rows })
     }
 
-    fn bind_dense<'m>(record: &Record<'m>) -> Result<DenseInt8<'m>, LoadError> {
-        let columns = record.inputs().next_multiple_of(Self::COLUMNS_MULTIPLE);
+    fn bind_dense<'m, F: Head>(record: &Record<'m>) -> Result<DenseInt8<'m, F>, LoadError> {
+        let columns = record.inputs().next_multiple_of(4);
         let mut fields = record.fields();
+        let norm = F::Norm::read(|| HeadNormInt8::read(&mut fields, record))?;
         let bias = fields.slice(record.outputs())?;
         let scale = fields.slice(record.outputs())?;
         let weights = fields.slice(record.outputs().saturating_mul(columns))?;
         fields.end()?;
-        Ok(DenseInt8 { bias, scale, weights })
+        Ok(DenseInt8 { norm, bias, scale, weights })
     }
 
     #[inline]
@@ -254,21 +295,17 @@ impl Number for Int8 {
     fn lstm<F: Form>(
         weights: &LstmInt8<'_, F>,
         xh: &[i16],
-        c: &mut [i32],
+        c: &mut [C::Cell],
         wide: &mut [i32],
         scratch: &mut [[i32; 4]],
         h: &mut [i16],
     ) {
-        if F::NORM {
-            int8_norm::lstm(weights, xh, c, wide, scratch, h);
-        } else {
-            packed_pair::lstm(weights, xh, c, wide, h);
-        }
+        C::lstm::<L, F>(weights, xh, c, wide, scratch, h);
     }
 
     #[inline]
-    fn dense(weights: &DenseInt8<'_>, h: &[i16], y: &mut [f32]) {
-        packed_pair::dense(weights, h, y);
+    fn dense<F: Head>(weights: &DenseInt8<'_, F>, h: &[i16], y: &mut [f32]) {
+        dense_int8(weights, h, y);
     }
 }
 
@@ -324,12 +361,12 @@ mod tests {
 
     #[test]
     fn encode_rounds_half_away_from_zero_and_clamps() {
-        assert_eq!(Int8::encode(1.5, 1.0, 100.0), (2, false));
-        assert_eq!(Int8::encode(-1.5, 1.0, 100.0), (-2, false));
-        assert_eq!(Int8::encode(1.0, 2048.0, 8191.0), (2048, false));
-        assert_eq!(Int8::encode(9.0, 2048.0, 8191.0), (8191, true));
-        assert_eq!(Int8::encode(f32::INFINITY, 1.0, 8191.0), (8191, true));
-        assert_eq!(Int8::encode(f32::NEG_INFINITY, 1.0, 8191.0), (-8191, true));
-        assert_eq!(Int8::encode(f32::NAN, 1.0, 8191.0).0, 0);
+        assert_eq!(<Int8>::encode(1.5, 1.0, 100.0), (2, false));
+        assert_eq!(<Int8>::encode(-1.5, 1.0, 100.0), (-2, false));
+        assert_eq!(<Int8>::encode(1.0, 2048.0, 8191.0), (2048, false));
+        assert_eq!(<Int8>::encode(9.0, 2048.0, 8191.0), (8191, true));
+        assert_eq!(<Int8>::encode(f32::INFINITY, 1.0, 8191.0), (8191, true));
+        assert_eq!(<Int8>::encode(f32::NEG_INFINITY, 1.0, 8191.0), (-8191, true));
+        assert_eq!(<Int8>::encode(f32::NAN, 1.0, 8191.0).0, 0);
     }
 }

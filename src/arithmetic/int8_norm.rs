@@ -15,7 +15,8 @@
 //!
 //! The format of c is fixed (Q22), but c may be large: it is shifted by as many bits as the largest of a step needs.
 
-use super::int8::{Rows, multiply_high};
+use super::int8::multiply_high;
+use super::int8_layout::{IntegerLayout, Rows};
 use super::normalizer::{NormBlock, Normalizer, Sums};
 use crate::image::{Fields, LoadError, Record};
 
@@ -34,14 +35,18 @@ pub(crate) struct NormInt8<'m> {
     pub affine: &'m [[i32; 4]],
     /// I
     pub inputs: usize,
-    /// Weights of h where they are apart: columns from the last multiple of 4 that is not beyond I, so that a kernel reads aligned words;
-    /// columns of x among them meet zero weights.
+    /// Weights of h where they are apart: columns from the last multiple of the layout's columns that is not beyond I, so that a kernel
+    /// reads whole groups; columns of x among them meet zero weights.
     pub recurrent: Rows<'m>,
 }
 
 impl<'m> NormInt8<'m> {
     /// `separate`: `W x` and `U h` are normalized apart, and c too.
-    pub(super) fn read(fields: &mut Fields<'m>, record: &Record<'_>, separate: bool) -> Result<Self, LoadError> {
+    pub(super) fn read<L: IntegerLayout>(
+        fields: &mut Fields<'m>,
+        record: &Record<'_>,
+        separate: bool,
+    ) -> Result<Self, LoadError> {
         let (inputs, hidden) = (record.inputs(), record.outputs());
         let malformed = record.malformed();
         let &[divisor, per_gate, count, reserved] = fields.array::<u32, 4>()?;
@@ -61,8 +66,7 @@ impl<'m> NormInt8<'m> {
         }
         let affine = fields.slice::<[i32; 4]>(hidden.saturating_mul(if separate { 4 } else { 2 }))?;
         let recurrent = if separate {
-            let columns = (inputs + hidden).next_multiple_of(4) - (inputs & !3);
-            Rows::read(fields, record, i32::try_from(count).map_err(|_| malformed)?, hidden, columns)?
+            Rows::read::<L>(fields, record, i32::try_from(count).map_err(|_| malformed)?, inputs, hidden)?
         } else {
             Rows::NONE
         };
@@ -81,6 +85,20 @@ impl<'m> NormInt8<'m> {
     #[inline(always)]
     pub fn limit(&self) -> i32 {
         self.block.limit()
+    }
+
+    /// The bits of [`Self::limit`].
+    #[cfg(kernel = "armv7em")]
+    #[inline(always)]
+    pub fn limit_bits(&self) -> u32 {
+        self.block.limit_bits()
+    }
+
+    /// The statistics of all gates together, if they are one block, from their joint sums.
+    #[cfg(kernel = "armv7em")]
+    #[inline]
+    pub fn joint_normalizer(&self, sums: Sums, epsilon: u64) -> Option<Normalizer> {
+        (!self.per_gate).then(|| self.block.normalizer(sums, epsilon))
     }
 
     /// Each gate's statistics, from its own sums.

@@ -35,6 +35,13 @@ impl Sums {
         self.second = self.second.wrapping_add((i64::from(z) * i64::from(z)) as u64);
     }
 
+    /// Sums that a kernel has made.
+    #[cfg(kernel = "armv7em")]
+    #[inline(always)]
+    pub fn new(first: i32, second: u64) -> Self {
+        Sums { first, second }
+    }
+
     /// The sums of two parts of a block.
     #[inline(always)]
     pub fn join(self, other: Sums) -> Sums {
@@ -59,6 +66,13 @@ impl NormBlock {
     #[inline(always)]
     pub fn limit(self) -> i32 {
         (1 << (30 - self.bits)) - 1
+    }
+
+    /// The bits of [`Self::limit`].
+    #[cfg(kernel = "armv7em")]
+    #[inline(always)]
+    pub fn limit_bits(self) -> u32 {
+        30 - self.bits
     }
 
     /// How far values of up to `width` bits and sign must be shifted to lie within the limit.
@@ -103,6 +117,15 @@ pub(crate) struct Normalizer {
 }
 
 impl Normalizer {
+    /// `N`, `-S1`, the root, and a shift to the right, for `((N z - S1) >> shift) * root`: a shift to the left is in N and S1, for it loses
+    /// nothing modulo 2^32.
+    #[cfg(kernel = "armv7em")]
+    #[inline(always)]
+    pub fn shifted(self) -> [i32; 4] {
+        let (left, right) = if self.up >= 0 { (self.up & 31, 0) } else { (0, -self.up & 31) };
+        [self.rows << left, (self.first << left).wrapping_neg(), self.root, right]
+    }
+
     /// `(z - mean)/sqrt(var + ε)` with [`NormBlock::fraction`] fractional bits. Largest error: 2 units, and 2e-9 of the value.
     #[inline(always)]
     pub fn apply(self, z: i32) -> i32 {

@@ -2,12 +2,29 @@
 //!
 //! 512 segments over [-16, 16), 1/16 wide. A word holds `base << 16 | slope`: the sigmoid at the segment's left end in Q15, and the
 //! rise over the segment in Q15. Computed at compile time, so that nothing has to be generated or trusted.
+//!
+//! The assembly for ARMv7E-M reads `σ - 0.5` instead, which is a signed halfword as well and needs no subtraction where tanh is wanted:
+//! there [`OFFSET`] is taken from every base. A core with vectors too has one table for each.
 
 /// Segments on either side of zero.
 pub(crate) const HALF: usize = 256;
 
+/// What has been taken from the sigmoid in Q15.
+pub(crate) const OFFSET: i32 = if cfg!(all(kernel = "armv7em", not(kernel_vectors))) { 1 << 14 } else { 0 };
+
+/// Where the segment of `σ - 0.5` that begins at zero lies.
+#[cfg(kernel = "armv7em")]
+#[inline(always)]
+pub(crate) fn table_middle() -> *const u32 {
+    #[cfg(kernel_vectors)]
+    static CENTERED: [u32; 2 * HALF] = build(1 << 14);
+    #[cfg(not(kernel_vectors))]
+    use SIGMOID as CENTERED;
+    CENTERED.as_ptr().wrapping_add(HALF)
+}
+
 /// `SIGMOID[k]` is the segment that begins at `(k - 256) / 16`.
-pub(crate) static SIGMOID: [u32; 2 * HALF] = build();
+pub(crate) static SIGMOID: [u32; 2 * HALF] = build(OFFSET);
 
 /// `exp(-x)` for `0 <= x <= 16`, to better than 1e-14 relative: sixteen times smaller argument, Taylor series, four squarings.
 const fn exp_negative(x: f64) -> f64 {
@@ -37,13 +54,13 @@ const fn node(k: i32) -> i32 {
     if value > 32767 { 32767 } else { value }
 }
 
-const fn build() -> [u32; 2 * HALF] {
+const fn build(offset: i32) -> [u32; 2 * HALF] {
     let mut table = [0; 2 * HALF];
     let mut k = 0;
     while k < 2 * HALF {
         let left = node(k as i32 - HALF as i32);
         let right = node(k as i32 - HALF as i32 + 1);
-        table[k] = (left as u32) << 16 | (right - left) as u32;
+        table[k] = ((left - offset) as u32) << 16 | (right - left) as u32;
         k += 1;
     }
     table

@@ -88,13 +88,20 @@ impl Error for SelfTestError {}
 pub enum SessionError {
     /// The model subtracts each window's last value, which a stream does not have.
     Windowed,
+    /// The model adds a linear function of each window, which begins nowhere in a stream.
+    Skip,
 }
 
 impl fmt::Display for SessionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            "the model normalizes each window by its last value: use a forecaster, or train with normalization = \"none\"",
-        )
+        f.write_str(match self {
+            SessionError::Windowed => {
+                "the model normalizes each window by its last value: use a forecaster, or train with normalization = \"none\""
+            }
+            SessionError::Skip => {
+                "the model adds a linear function of each window: use a forecaster, or train with skip = \"none\""
+            }
+        })
     }
 }
 

@@ -11,7 +11,7 @@ mod model;
 mod pipeline;
 mod self_test;
 mod session;
-mod snapshot;
+pub(crate) mod snapshot;
 mod transform;
 
 pub use crate::image::Normalization;

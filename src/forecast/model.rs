@@ -68,6 +68,7 @@ impl<'m, N: Number, T: Topology<N>, const FEATURES: usize, const LOOKBACK: usize
             assert!(PATCH > 0 && LOOKBACK > 0 && LOOKBACK.is_multiple_of(PATCH), "patches must fill the window");
             assert!(T::INPUTS == FEATURES * PATCH, "the first layer reads a patch of samples");
             assert!(T::TARGETS <= FEATURES, "every target is a column of the samples");
+            assert!(T::WINDOW == 0 || T::WINDOW == LOOKBACK * FEATURES, "a skip reads the whole window");
         }
         let manifest = &image.manifest;
         if manifest.arithmetic != N::ARITHMETIC {
@@ -122,9 +123,10 @@ impl<'m, N: Number, T: Topology<N>, const FEATURES: usize, const LOOKBACK: usize
         Forecaster::new(self)
     }
 
-    /// A session: the network's state is kept from step to step. Only for models without per-window normalization.
+    /// A session: the network's state is kept from step to step. Only for models without per-window normalization and without a skip.
     pub fn session(&self) -> Result<Session<'_, 'm, N, T, FEATURES, LOOKBACK, PATCH>, SessionError> {
         match self.pipeline.normalization {
+            Normalization::None if T::WINDOW > 0 => Err(SessionError::Skip),
             Normalization::None => Ok(Session::new(self)),
             Normalization::Last => Err(SessionError::Windowed),
         }

@@ -5,20 +5,22 @@ use super::SnapshotError;
 use crate::image::snapshot_checksum;
 
 /// Bytes of digest and checksum.
-pub(super) const OVERHEAD: usize = 8;
+pub(crate) const OVERHEAD: usize = 8;
 
 /// What a snapshot holds.
 #[derive(Clone, Copy, Debug)]
 #[repr(u8)]
-pub(super) enum Content {
+pub(crate) enum Content {
     /// A forecaster's samples.
     History = 1,
     /// A session's network state.
     State = 2,
+    /// What a monitor has learned.
+    Monitor = 3,
 }
 
 /// Writes a snapshot of exactly `length` bytes; `content` hands its parts to the writer that it is given.
-pub(super) fn save(
+pub(crate) fn save(
     buffer: &mut [u8],
     kind: Content,
     length: usize,
@@ -46,7 +48,7 @@ pub(super) fn save(
 }
 
 /// The content of a snapshot that belongs to the model and is whole.
-pub(super) fn open(buffer: &[u8], kind: Content, length: usize, digest: u32) -> Result<&[u8], SnapshotError> {
+pub(crate) fn open(buffer: &[u8], kind: Content, length: usize, digest: u32) -> Result<&[u8], SnapshotError> {
     let wrong = SnapshotError::Length { expected: length, found: buffer.len() };
     if buffer.len() != length {
         return Err(wrong);

@@ -4,7 +4,7 @@ use core::fmt;
 
 use super::manifest::{Arithmetic, Layout};
 use super::record::RecordKind;
-use crate::network::CellForm;
+use crate::network::{CellForm, HeadForm};
 
 /// Which size of a network a [`LoadError::Shape`] is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub enum Dimension {
     Outputs,
     /// LSTM layers.
     Layers,
+    /// Products of the window that a linear skip takes.
+    Rank,
 }
 
 impl fmt::Display for Dimension {
@@ -40,6 +42,7 @@ impl fmt::Display for Dimension {
             Dimension::Inputs => "inputs",
             Dimension::Outputs => "outputs",
             Dimension::Layers => "layers",
+            Dimension::Rank => "rank",
         })
     }
 }
@@ -132,6 +135,20 @@ pub enum LoadError {
         /// The file's, as a number.
         found: u16,
     },
+    /// The arithmetic does not compute the cell's form.
+    FormOfArithmetic {
+        /// The arithmetic.
+        arithmetic: Arithmetic,
+        /// The form that it lacks.
+        form: CellForm,
+    },
+    /// The head's form differs between type and file.
+    HeadForm {
+        /// The type's.
+        expected: HeadForm,
+        /// The file's, as a number.
+        found: u16,
+    },
     /// Bytes follow the last record.
     TrailingBytes {
         /// How many.
@@ -177,6 +194,12 @@ impl fmt::Display for LoadError {
                     "layer {layer} of the network's type is {expected} ({}), the file's cell form is {found}",
                     expected.number()
                 )
+            }
+            LoadError::FormOfArithmetic { arithmetic, form } => {
+                write!(f, "{arithmetic} arithmetic has no layer norm, which {form} ({}) needs: use int8", form.number())
+            }
+            LoadError::HeadForm { expected, found } => {
+                write!(f, "the head of the network's type is {expected} ({}), the file's head form is {found}", expected.number())
             }
             LoadError::TrailingBytes { found } => write!(f, "{found} bytes follow the last record"),
         }

@@ -21,14 +21,20 @@ pub enum Arithmetic {
         /// Counts changes that change bits.
         revision: u8,
     },
+    /// `int8` weights, `i16` activations, `i16` cell: for cores without a long multiplication.
+    Int8Cell16 {
+        /// Counts changes that change bits.
+        revision: u8,
+    },
 }
 
 impl Arithmetic {
-    /// `f32` or `int8`.
+    /// `f32`, `int8` or `int8-cell16`.
     pub const fn name(self) -> &'static str {
         match self {
             Arithmetic::F32 { .. } => "f32",
             Arithmetic::Int8 { .. } => "int8",
+            Arithmetic::Int8Cell16 { .. } => "int8-cell16",
         }
     }
 }
@@ -37,7 +43,9 @@ impl fmt::Display for Arithmetic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Arithmetic::F32 { functions } => write!(f, "f32 ({functions})"),
-            Arithmetic::Int8 { revision } => write!(f, "int8 (revision {revision})"),
+            Arithmetic::Int8 { revision } | Arithmetic::Int8Cell16 { revision } => {
+                write!(f, "{} (revision {revision})", self.name())
+            }
         }
     }
 }
@@ -74,6 +82,8 @@ pub enum Layout {
     Interleaved,
     /// Two gates of a column in a halfword (`int8`), see [`crate::kernel`].
     PackedPair,
+    /// Row after row, in groups of eight columns (`int8`), see [`crate::kernel`].
+    RowMajor,
 }
 
 impl fmt::Display for Layout {
@@ -81,6 +91,7 @@ impl fmt::Display for Layout {
         f.write_str(match self {
             Layout::Interleaved => "interleaved",
             Layout::PackedPair => "packed-pair",
+            Layout::RowMajor => "row-major",
         })
     }
 }

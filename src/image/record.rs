@@ -24,6 +24,8 @@ pub enum RecordKind {
     Dense = 3,
     /// A window of raw samples and the forecast that it must give.
     SelfTest = 4,
+    /// A linear map from the window to the forecast.
+    Skip = 5,
 }
 
 impl fmt::Display for RecordKind {
@@ -33,6 +35,7 @@ impl fmt::Display for RecordKind {
             RecordKind::Lstm => "LSTM",
             RecordKind::Dense => "dense",
             RecordKind::SelfTest => "self-test",
+            RecordKind::Skip => "skip",
         })
     }
 }
@@ -42,7 +45,7 @@ impl fmt::Display for RecordKind {
 pub struct RecordHeader {
     /// What the record holds.
     pub kind: RecordKind,
-    /// For an LSTM its cell's form, else 0.
+    /// For an LSTM its cell's form, for a dense record its head's, for a skip its rank, else 0.
     pub form: u16,
     /// Inputs (columns).
     pub inputs: u16,
@@ -115,7 +118,8 @@ pub struct Cursor<'m> {
 }
 
 impl<'m> Cursor<'m> {
-    pub(super) fn new(records: &'m [u8]) -> Self {
+    /// Walks bytes that hold records and nothing else.
+    pub fn new(records: &'m [u8]) -> Self {
         Cursor { rest: records, layer: 0 }
     }
 
@@ -127,6 +131,11 @@ impl<'m> Cursor<'m> {
     /// The number of the next LSTM or dense record, counted from 0.
     pub fn layer(&self) -> u16 {
         self.layer
+    }
+
+    /// The next record's kind as a number; `None` where the file ends.
+    pub fn upcoming(&self) -> Option<u16> {
+        self.rest.first_chunk().map(|kind| u16::from_le_bytes(*kind))
     }
 
     /// The next record, which must be of the given kind.
@@ -146,7 +155,7 @@ impl<'m> Cursor<'m> {
         let (payload, rest) = rest.split_at_checked(padded).ok_or(malformed)?;
         let (payload, padding) = payload.split_at_checked(length as usize).ok_or(malformed)?;
         let form = u16::from_le_bytes([f0, f1]);
-        let has_form = expected == RecordKind::Lstm;
+        let has_form = matches!(expected, RecordKind::Lstm | RecordKind::Dense | RecordKind::Skip);
         if reserved != [0; 4] || padding.iter().any(|byte| *byte != 0) || (form != 0 && !has_form) {
             return Err(malformed);
         }

@@ -1,6 +1,6 @@
 //! The `f32` step of cells with layer norm: pre-activations wait in the scratch until their statistics are known.
 
-use super::float::{candidate, columns, output, store};
+use super::float::{Columns, candidate, output, store};
 use crate::arithmetic::{Functions, LstmF32, NormF32, Statistics};
 use crate::network::{Few, Form};
 
@@ -18,7 +18,7 @@ fn add([a, b, c, d]: [f32; 4], [e, f, g, h]: [f32; 4]) -> [f32; 4] {
 
 /// See [`crate::arithmetic::Number::lstm`]; forms with layer norm.
 #[inline]
-pub(crate) fn lstm<M: Functions, F: Form>(
+pub(crate) fn lstm<K: Columns, M: Functions, F: Form>(
     weights: &LstmF32<'_, F>,
     xh: &[f32],
     c: &mut [f32],
@@ -27,14 +27,14 @@ pub(crate) fn lstm<M: Functions, F: Form>(
 ) {
     let Some(norm) = weights.norm.get() else { return };
     if F::SEPARATE {
-        separate::<M, F>(weights, norm, xh, c, scratch, h);
+        separate::<K, M, F>(weights, norm, xh, c, scratch, h);
     } else {
-        joint::<M, F>(weights, norm, xh, c, scratch, h);
+        joint::<K, M, F>(weights, norm, xh, c, scratch, h);
     }
 }
 
 #[inline(always)]
-fn joint<M: Functions, F: Form>(
+fn joint<K: Columns, M: Functions, F: Form>(
     weights: &LstmF32<'_, F>,
     norm: &NormF32<'_>,
     xh: &[f32],
@@ -44,7 +44,7 @@ fn joint<M: Functions, F: Form>(
 ) {
     for (unit, z) in weights.units.chunks_exact(1 + xh.len()).zip(&mut *z) {
         let Some((biases, weights)) = unit.split_first() else { continue };
-        *z = columns(*biases, weights, xh);
+        *z = K::sum(*biases, weights, xh);
     }
     let [epsilon, ..] = norm.epsilon;
     let statistics = norm.statistics(z, epsilon);
@@ -59,7 +59,7 @@ fn joint<M: Functions, F: Form>(
 }
 
 #[inline(always)]
-fn separate<M: Functions, F: Form>(
+fn separate<K: Columns, M: Functions, F: Form>(
     weights: &LstmF32<'_, F>,
     norm: &NormF32<'_>,
     xh: &[f32],
@@ -73,8 +73,8 @@ fn separate<M: Functions, F: Form>(
     for ((unit, z_x), z_h) in weights.units.chunks_exact(1 + xh.len()).zip(&mut *z_x).zip(&mut *z_h) {
         let Some((biases, weights)) = unit.split_first() else { continue };
         let Some((w, u)) = weights.split_at_checked(norm.inputs) else { continue };
-        *z_x = columns(*biases, w, x);
-        *z_h = columns([0.0; 4], u, previous);
+        *z_x = K::sum(*biases, w, x);
+        *z_h = K::sum([0.0; 4], u, previous);
     }
     let [epsilon_x, epsilon_h, epsilon_c] = norm.epsilon;
     let (s_x, s_h) = (norm.statistics(z_x, epsilon_x), norm.statistics(z_h, epsilon_h));

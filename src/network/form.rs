@@ -6,6 +6,8 @@
 use core::fmt::Debug;
 use core::marker::PhantomData;
 
+use bytemuck::Zeroable;
+
 use super::cell_form::{CellForm, NormForm, ZoneoutForm};
 use crate::arithmetic::Element;
 
@@ -54,16 +56,12 @@ impl<A: Element, const N: usize> Wide<A> for [A; N] {
 }
 
 /// Rows of four gates: of no unit, of every unit, or two for every unit.
-pub trait Scratch<A> {
-    /// All zero.
-    const ZERO: Self;
+pub trait Scratch<A>: Zeroable {
     /// The rows, those of `U h` after those of `W x`.
     fn rows(&mut self) -> &mut [[A; 4]];
 }
 
 impl<A: Element, const N: usize> Scratch<A> for [[A; 4]; N] {
-    const ZERO: Self = [[A::ZERO; 4]; N];
-
     #[inline(always)]
     fn rows(&mut self) -> &mut [[A; 4]] {
         self
@@ -71,8 +69,6 @@ impl<A: Element, const N: usize> Scratch<A> for [[A; 4]; N] {
 }
 
 impl<A: Element, const N: usize> Scratch<A> for [[[A; 4]; N]; 2] {
-    const ZERO: Self = [[[A::ZERO; 4]; N]; 2];
-
     #[inline(always)]
     fn rows(&mut self) -> &mut [[A; 4]] {
         self.as_flattened_mut()

@@ -7,6 +7,7 @@ use super::layer::Layer;
 use crate::arithmetic::{Element, Number};
 use crate::image::{Cursor, LoadError, RecordKind};
 use crate::kernel::Joint;
+use crate::kernel::place::{Place, copy};
 
 /// An LSTM layer with `I` inputs and `H` units: `a = W x + U h + b`, `c' = σ(f)*c + σ(i)*tanh(g)`, `h' = σ(o)*tanh(c')`, gates in the
 /// order `i f g o`, and what the [`Form`] adds.
@@ -16,7 +17,7 @@ pub struct Lstm<const I: usize, const H: usize, F = Plain>(PhantomData<F>);
 /// What an LSTM layer remembers: the joint `x|h` buffer, the cell state, and a wide hidden state where the form blends it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LstmState<N: Number, F: Form, const I: usize, const H: usize> {
-    joint: Joint<N::Activation, I, H>,
+    joint: Joint<N::Activation, N::Padding, I, H>,
     c: [N::Cell; H],
     wide: F::Wide<N::Wide, H>,
 }
@@ -66,11 +67,11 @@ impl<N: Number, F: Form, const I: usize, const H: usize> Layer<N> for Lstm<I, H,
     #[inline]
     fn step(weights: &N::Lstm<'_, F>, state: &mut Self::State) {
         // Every unit reads the whole previous hidden state, so the new one is collected beside it.
-        let mut h = [N::Activation::ZERO; H];
-        let mut scratch = F::Scratch::<N::Sum, H>::ZERO;
+        let (mut h, mut scratch) = (Place::<[N::Activation; H]>::new(), Place::<F::Scratch<N::Sum, H>>::new());
+        let (h, scratch) = (h.zero(), scratch.zero());
         let xh = state.joint.padded(N::COLUMNS_MULTIPLE);
-        N::lstm::<F>(weights, xh, &mut state.c, state.wide.as_mut(), scratch.rows(), &mut h);
-        state.joint.h = h;
+        N::lstm::<F>(weights, xh, &mut state.c, state.wide.as_mut(), scratch.rows(), h);
+        copy(h, &mut state.joint.h);
     }
 
     #[inline]

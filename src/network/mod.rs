@@ -8,14 +8,18 @@
 mod cell_form;
 mod dense;
 mod form;
+mod head_form;
 mod layer;
 mod lstm;
+mod skip;
 mod topology;
 
 pub use cell_form::{CellForm, NormForm, ZoneoutForm};
 pub use dense::Dense;
 pub(crate) use form::Few;
 pub use form::{Form, JointNorm, Kept, NormA, NormB, Plain, Unkept, Unnormed, Zoneout, ZoneoutCell};
+pub use head_form::{Head, HeadForm, NormHead, PlainHead};
 pub use layer::{Layer, Then};
 pub use lstm::{Lstm, LstmState};
+pub use skip::{NoSkip, Skip, SkipState};
 pub use topology::{Network, Topology};

@@ -3,11 +3,11 @@
 use core::fmt::Debug;
 use core::marker::PhantomData;
 
-use super::{Dense, Layer};
+use super::{Dense, Head, Layer, NoSkip};
 use crate::arithmetic::Number;
 use crate::image::{Cursor, LoadError};
 
-/// Recurrent layers `B` and a head `D`; what the exporter's Rust line names.
+/// Recurrent layers `B`, a head `D` and, where there is one, a linear [`Skip`](super::Skip) `S`; what the exporter's Rust line names.
 ///
 /// The head reads the last layer's units; another number of them does not compile:
 ///
@@ -16,7 +16,7 @@ use crate::image::{Cursor, LoadError};
 /// const INPUTS: usize = <Network<Lstm<3, 10>, Dense<6, 1, 4>> as Topology<Int8>>::INPUTS;
 /// ```
 #[derive(Clone, Copy, Debug)]
-pub struct Network<B, D>(PhantomData<(B, D)>);
+pub struct Network<B, D, S = NoSkip>(PhantomData<(B, D, S)>);
 
 /// A whole network in the number system `N`. Implemented by [`Network`] for layers and heads that fit each other.
 pub trait Topology<N: Number> {
@@ -36,6 +36,8 @@ pub trait Topology<N: Number> {
     const HORIZON: usize;
     /// LSTM layers.
     const DEPTH: u16;
+    /// Values of the window that the head reads beside the state: samples times columns with a skip, else 0.
+    const WINDOW: usize = 0;
 
     /// Takes the network's records and checks them against the type.
     fn bind<'m>(cursor: &mut Cursor<'m>) -> Result<Self::Weights<'m>, LoadError>;
@@ -51,14 +53,15 @@ pub trait Topology<N: Number> {
     fn visit(state: &mut Self::State, visitor: &mut impl FnMut(&mut [u8]));
 }
 
-impl<N, B, const I: usize, const H: usize, const TARGETS: usize, const HORIZON: usize> Topology<N>
-    for Network<B, Dense<H, TARGETS, HORIZON>>
+impl<N, B, F, const I: usize, const H: usize, const TARGETS: usize, const HORIZON: usize> Topology<N>
+    for Network<B, Dense<H, TARGETS, HORIZON, F>>
 where
     N: Number,
     B: Layer<N, Input = [N::Activation; I], Output = [N::Activation; H]>,
+    F: Head,
 {
     type State = B::State;
-    type Weights<'m> = (B::Weights<'m>, N::Dense<'m>);
+    type Weights<'m> = (B::Weights<'m>, N::Dense<'m, F>);
     type Output = [[f32; HORIZON]; TARGETS];
     const ZERO: B::State = B::ZERO;
     const INPUTS: usize = I;
@@ -67,7 +70,7 @@ where
     const DEPTH: u16 = B::DEPTH;
 
     fn bind<'m>(cursor: &mut Cursor<'m>) -> Result<Self::Weights<'m>, LoadError> {
-        Ok((B::bind(cursor)?, Dense::<H, TARGETS, HORIZON>::bind::<N>(cursor)?))
+        Ok((B::bind(cursor)?, Dense::<H, TARGETS, HORIZON, F>::bind::<N>(cursor)?))
     }
 
     #[inline]
@@ -82,7 +85,7 @@ where
 
     #[inline]
     fn head(weights: &Self::Weights<'_>, state: &B::State) -> Self::Output {
-        Dense::<H, TARGETS, HORIZON>::forward::<N>(&weights.1, B::output(state))
+        Dense::<H, TARGETS, HORIZON, F>::forward::<N>(&weights.1, B::output(state))
     }
 
     fn rows(output: &mut Self::Output) -> impl Iterator<Item = &mut [f32]> {

@@ -41,6 +41,10 @@ fixtures! {
     norm_joint_int8 = "norm-joint-int8";
     norm_b_f32 = "norm-b-f32";
     norm_joint_f32 = "norm-joint-f32";
+    head_norm_int8 = "head-norm-int8";
+    head_norm_f32 = "head-norm-f32";
+    skip_int8 = "skip-int8";
+    skip_f32 = "skip-f32";
 }
 
 /// A file with its type's actions.

@@ -3,6 +3,7 @@
 mod behavior;
 mod fixtures;
 mod hostile;
+mod monitor;
 mod mutated;
 mod sizes;
 mod snapshot;

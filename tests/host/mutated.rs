@@ -95,7 +95,13 @@ proptest! {
         for (record, at) in records.into_iter().enumerate() {
             let length = u32::from_le_bytes(file.as_slice()[at + 8..][..4].try_into().unwrap()) as usize;
             let lstm = (1..=depth).contains(&record);
-            let fixed = if lstm { fixed(file.as_slice(), at, integer) } else { Vec::new() };
+            let normed_head = record == depth + 1 && file.as_slice()[at + 2] == 1;
+            let fixed = match (lstm, normed_head) {
+                (true, _) => fixed(file.as_slice(), at, integer),
+                // The parameters of the norm before the head.
+                (false, true) => std::iter::once(0..16).collect(),
+                (false, false) => Vec::new(),
+            };
             for (offset, byte) in file.as_mut_slice()[at + 16..][..length].iter_mut().enumerate() {
                 let stays = fixed.iter().any(|range| range.contains(&offset));
                 if !stays && next() % 1_000 >= keep {

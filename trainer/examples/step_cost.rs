@@ -44,7 +44,7 @@ fn main() {
         ("D (8, 16, 1, T 100, B 32)", 8, vec![16], 1, 100, 32),
     ] {
         let times = columns.map(|(_, norm, settings)| {
-            let shape = Shape { inputs, hidden: hidden.clone(), outputs, norm };
+            let shape = Shape { inputs, hidden: hidden.clone(), outputs, norm, head_norm: None };
             format!("{:>12.3}", milliseconds(&shape, &settings, steps, rows))
         });
         println!("{name:<28}{}", times.concat());

@@ -4,14 +4,15 @@ use std::path::{Path, PathBuf};
 
 use embedded_rnn::image::{Arithmetic, Functions, Interval, Layout, Manifest, Provenance, Series, Window, forecast_checksum};
 
-use crate::config::Config;
+use crate::config::{Config, Rounding};
 use crate::data::{Dataset, Part, Windows};
 use crate::error::{Error, Result};
 use crate::evaluate::device::{DeviceModel, ModelBytes};
+use crate::evaluate::hidden::hidden_rmse;
 use crate::fold::reference::Reference;
-use crate::fold::{Certificate, FoldedNetwork, Measurements, Scaler, Scalers, Target, certify};
+use crate::fold::{Certificate, FoldedNetwork, Measurements, NearestMeasurements, Scaler, Scalers, Target, certify};
 use crate::network::plain::PlainNetwork;
-use crate::pack::{Budget, Description, Payload, budget, pack, snippet};
+use crate::pack::{Budget, CellFormat, Core, Description, Packing, Payload, budget, pack, snippet};
 use crate::quantize::quantize;
 
 /// Windows that rewrites are certified, scales chosen and agreement measured on; evenly taken from their part.
@@ -26,6 +27,9 @@ pub enum Format {
     /// `int8` weights, 16-bit activations.
     #[default]
     Int8,
+    /// `int8` weights with a 16-bit cell: for cores without a long multiplication (Cortex-M0); no layer norm.
+    #[value(name = "int8-cell16")]
+    Int8Cell16,
     /// `f32` throughout, with this crate's own sigmoid and tanh.
     F32,
     /// `f32` with the functions of the `libm` crate.
@@ -37,15 +41,25 @@ pub enum Format {
 }
 
 impl Format {
-    /// `int8` or `f32`.
+    /// `int8`, `int8-cell16` or `f32`.
     pub fn arithmetic(self) -> &'static str {
-        if self == Format::Int8 { "int8" } else { "f32" }
+        match self {
+            Format::Int8 => "int8",
+            Format::Int8Cell16 => "int8-cell16",
+            Format::F32 | Format::F32Libm | Format::F32Micromath => "f32",
+        }
+    }
+
+    /// How an integer file is packed for a core.
+    fn packing(self, core: Core) -> Packing {
+        let cell = if self == Format::Int8Cell16 { CellFormat::Cell16 } else { CellFormat::Exact };
+        Packing { layout: core.layout(), cell }
     }
 
     /// The sigmoid and tanh of an `f32` file.
     fn functions(self) -> Option<Functions> {
         match self {
-            Format::Int8 => None,
+            Format::Int8 | Format::Int8Cell16 => None,
             Format::F32 => Some(Functions::Rational),
             Format::F32Libm => Some(Functions::Libm),
             Format::F32Micromath => Some(Functions::Micromath),
@@ -73,6 +87,8 @@ pub struct Exported {
     pub snippet: String,
     /// What was done to the network, and what was measured.
     pub certificate: Certificate,
+    /// The order of weights.
+    pub layout: Layout,
     /// What the model costs.
     pub budget: Budget,
     /// The network as it was folded for this file.
@@ -91,7 +107,7 @@ pub fn raw_windows(windows: &Windows<'_>, most: usize) -> Vec<Vec<f32>> {
 }
 
 /// Raw windows in the transformed domain.
-fn transformed(dataset: &Dataset, windows: &[Vec<f32>]) -> Vec<Vec<f64>> {
+pub fn transformed(dataset: &Dataset, windows: &[Vec<f32>]) -> Vec<Vec<f64>> {
     // Every value of the series passed the transform when the dataset was made.
     let forward = |raw: &f32| f64::from(dataset.window().transform.forward(*raw).unwrap_or_default());
     windows.iter().map(|window| window.iter().map(forward).collect()).collect()
@@ -138,47 +154,6 @@ pub fn agreement(device: &[Vec<f32>], float: &[Vec<f64>], deviations: &[f64]) ->
         }
     }
     (sum / count.max(1) as f64).sqrt()
-}
-
-/// Root mean square error of each layer's h on the device against the folded network, relative to h's deviation.
-fn hidden_rmse(
-    model: &mut DeviceModel<'_>,
-    folded: &FoldedNetwork,
-    dataset: &Dataset,
-    windows: &[Vec<f32>],
-) -> std::result::Result<Vec<f64>, String> {
-    let layers = folded.layers.len();
-    // Of each layer: sum of squared errors, of h, of h squared; count.
-    let mut sums = vec![[0.0f64; 4]; layers];
-    for (raw, window) in windows.iter().zip(transformed(dataset, windows)) {
-        let mut state = folded.start(&window[window.len() - folded.features()..]);
-        let steps = model.hidden_states(raw)?;
-        for (x, device) in window.chunks_exact(folded.step_inputs()).zip(steps) {
-            folded.step(&mut state, x);
-            for (layer, (device, sums)) in device.iter().zip(&mut sums).enumerate() {
-                let scale = carried_scale(folded, layer, model.manifest.arithmetic);
-                for (device, float) in device.iter().zip(folded.hidden(&state, layer)) {
-                    sums[0] += (device * scale - float).powi(2);
-                    sums[1] += float;
-                    sums[2] += float * float;
-                    sums[3] += 1.0;
-                }
-            }
-        }
-    }
-    let relative = |[errors, sum, squares, count]: [f64; 4]| {
-        let variance = (squares / count - (sum / count).powi(2)).max(f64::MIN_POSITIVE);
-        (errors / count / variance).sqrt()
-    };
-    Ok(sums.into_iter().map(relative).collect())
-}
-
-/// What a device's stored h is multiplied by to give h: `f32` files carry `u = h/(1-z_h)`.
-fn carried_scale(folded: &FoldedNetwork, layer: usize, arithmetic: Arithmetic) -> f64 {
-    match (&folded.layers[layer].zoneout, arithmetic) {
-        (Some(zoneout), Arithmetic::F32 { .. }) => 1.0 - zoneout.hidden,
-        _ => 1.0,
-    }
 }
 
 /// Text that the manifest borrows.
@@ -232,8 +207,21 @@ fn manifest<'a>(trained: &Trained<'a>, texts: &'a Texts, certificate: [u8; 32]) 
     })
 }
 
-/// Folds, quantizes, packs and measures. `file_name` is what the snippet calls the file.
+/// A packed file against the folded network in `f64`, on validation windows.
+struct Measured {
+    agreement: f64,
+    hidden: Vec<f64>,
+    clamped: u64,
+    test_checksum: u32,
+}
+
+/// [`export_for`] the core that most boards have.
 pub fn export(trained: &Trained<'_>, format: Format, file_name: &str) -> Result<Exported> {
+    export_for(trained, format, Core::default(), file_name)
+}
+
+/// Folds, quantizes, packs for a core and measures. `file_name` is what the snippet calls the file.
+pub fn export_for(trained: &Trained<'_>, format: Format, core: Core, file_name: &str) -> Result<Exported> {
     let dataset = trained.dataset;
     let validation = raw_windows(&dataset.windows(Part::Validation), WINDOWS);
     let calibration = calibration_windows(dataset);
@@ -241,9 +229,10 @@ pub fn export(trained: &Trained<'_>, format: Format, file_name: &str) -> Result<
     let target = if functions.is_some() { Target::Float } else { Target::Integer };
     let regularization = &trained.config.regularization;
     let (folded, mut certificate) = certify(trained.network, regularization, &scalers(dataset), target, &calibration)?;
-    let quantized = if functions.is_none() { Some(quantize(&folded, &calibration)?) } else { None };
+    let quantized =
+        if functions.is_none() { Some(quantize(&folded, &calibration, trained.config.export.rounding)?) } else { None };
     let payload = match &quantized {
-        Some(quantized) => Payload::Integer(quantized),
+        Some(quantized) => Payload::IntegerFor(quantized, format.packing(core)),
         None => Payload::Float(&folded, functions.unwrap_or(Functions::Rational)),
     };
     let texts = Texts {
@@ -261,19 +250,39 @@ pub fn export(trained: &Trained<'_>, format: Format, file_name: &str) -> Result<
     // The first file is measured; the second carries the certificate's digest and the forecast that the first one gave. Neither changes
     // what is computed.
     let manifest_without = manifest(trained, &texts, [0; 32])?;
-    let first = ModelBytes::new(&pack(payload, &Description { manifest: manifest_without, test_samples, test_checksum: 0 })?);
-    let mut model = DeviceModel::open(&first, Path::new(file_name))?;
-    let refused = |reason: String| Error::failed(format!("the packed model refuses its own training data: {reason}"));
-    let forecasts = validation.iter().map(|window| model.forecast(window)).collect::<std::result::Result<Vec<_>, _>>();
-    let forecasts = forecasts.map_err(refused)?;
-    let test_checksum = forecast_checksum(&model.forecast(&model.test_window()).map_err(refused)?);
+    let first = Description { manifest: manifest_without, test_samples, test_checksum: 0 };
     let float = float_forecasts(&folded, dataset, &validation);
+    let transformed = transformed(dataset, &validation);
+    let measure = |payload: Payload<'_>| -> Result<Measured> {
+        let bytes = ModelBytes::new(&pack(payload, &first)?);
+        let mut model = DeviceModel::open(&bytes, Path::new(file_name))?;
+        let refused = |reason: String| Error::failed(format!("the packed model refuses its own training data: {reason}"));
+        let forecasts = validation.iter().map(|window| model.forecast(window)).collect::<std::result::Result<Vec<_>, _>>();
+        Ok(Measured {
+            agreement: agreement(&forecasts.map_err(refused)?, &float, &target_deviations(dataset)),
+            hidden: hidden_rmse(&mut model, &folded, &validation, &transformed).map_err(refused)?,
+            clamped: model.clamped,
+            test_checksum: forecast_checksum(&model.forecast(&model.test_window()).map_err(refused)?),
+        })
+    };
+    let measured = measure(payload)?;
+    let rounding = trained.config.export.rounding;
+    let nearest = if quantized.is_some() && rounding != Rounding::Nearest {
+        let nearest = quantize(&folded, &calibration, Rounding::Nearest)?;
+        let measured = measure(Payload::IntegerFor(&nearest, format.packing(core)))?;
+        Some(NearestMeasurements { forecast_agreement_rms: measured.agreement, hidden_rmse: measured.hidden })
+    } else {
+        None
+    };
     certificate.measurements = Measurements {
-        forecast_agreement_rms: Some(agreement(&forecasts, &float, &target_deviations(dataset))),
-        hidden_rmse: Some(hidden_rmse(&mut model, &folded, dataset, &validation).map_err(refused)?),
-        saturated_inputs: quantized.as_ref().map(|_| model.clamped),
+        forecast_agreement_rms: Some(measured.agreement),
+        hidden_rmse: Some(measured.hidden),
+        rounding: quantized.as_ref().map(|_| rounding),
+        nearest,
+        saturated_inputs: quantized.as_ref().map(|_| measured.clamped),
         accumulator: quantized.as_ref().map(|quantized| quantized.notes.clone()),
     };
+    let test_checksum = measured.test_checksum;
 
     let manifest = manifest(trained, &texts, certificate.digest())?;
     let file = pack(payload, &Description { manifest, test_samples, test_checksum })?;
@@ -284,8 +293,9 @@ pub fn export(trained: &Trained<'_>, format: Format, file_name: &str) -> Result<
     }
     let layers = model.layers();
     Ok(Exported {
-        snippet: snippet(&model.manifest, &layers, file_name),
-        budget: budget(&model.manifest, &layers, file.len()),
+        snippet: snippet(&model.manifest, &layers, model.head(), model.skip_rank(), file_name),
+        layout: model.manifest.layout,
+        budget: budget(&model.manifest, &layers, model.head(), model.skip_rank(), file.len()),
         certificate,
         folded,
         file,
@@ -295,6 +305,12 @@ pub fn export(trained: &Trained<'_>, format: Format, file_name: &str) -> Result<
 /// Where a model file's certificate lies: `model.rnn` has `model.certificate.json` beside it.
 pub fn certificate_path(model: &Path) -> PathBuf {
     model.with_extension("certificate.json")
+}
+
+/// The certificate that lies beside a model file, if it is the one that the file names.
+pub fn certificate_beside(model: &Path, digest: &[u8; 32]) -> Option<Certificate> {
+    let text = std::fs::read_to_string(certificate_path(model)).ok()?;
+    serde_json::from_str::<Certificate>(&text).ok().filter(|certificate| certificate.digest() == *digest)
 }
 
 /// Where the Rust lines that name a model's type lie: `model.rnn` has `model.rs` beside it.

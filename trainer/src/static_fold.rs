@@ -2,7 +2,7 @@
 //!
 //! Statistics of the joint norm are replaced by constants that were calibrated on training windows, which makes the network a plain LSTM
 //! of the same size ([`crate::fold::static_norm`]); it is then trained on for some epochs, because the replacement changes what it
-//! computes. The validation loss is measured before, after folding, and after training on.
+//! computes. A norm before the head stays as it is: it is one number a forecast, and nothing a step. The validation loss is measured before, after folding, and after training on.
 
 use serde::Serialize;
 
@@ -15,7 +15,7 @@ use crate::fold::static_norm::{calibrate, fold_static};
 use crate::network::Params;
 use crate::network::plain::PlainNetwork;
 use crate::report::run_folder::shape;
-use crate::train::{Observer, State, Task, evaluate, fit};
+use crate::train::{Observer, Residual, State, Task, evaluate, fit};
 
 /// A network without layer norm, and what that cost.
 #[derive(Clone, Debug, Serialize)]
@@ -74,8 +74,9 @@ pub fn static_fold(trained: &Trained<'_>, observer: &mut dyn Observer) -> Result
         steps: dataset.steps(),
         regularization: &config.regularization,
         training: &config.training,
-        train: &windows,
-        validation: &validation,
+        train: &Residual { windows: &windows, skip: network.skip.as_ref() },
+        validation: &Residual { windows: &validation, skip: network.skip.as_ref() },
+        threads: None,
     };
     let before = evaluate(&task, &Params::from_plain(network))?;
     let task = Task { shape: &plain_shape, regularization: &without.regularization, training: &without.training, ..task };
@@ -86,7 +87,11 @@ pub fn static_fold(trained: &Trained<'_>, observer: &mut dyn Observer) -> Result
     } else {
         let outcome = fit(&task, State::from_params(start), None, observer)?;
         // Training on must not make it worse.
-        if outcome.best.loss < folded { (outcome.best.params.to_plain(), outcome.best.loss) } else { (plain, folded) }
+        if outcome.best.loss < folded {
+            (PlainNetwork { skip: plain.skip.clone(), ..outcome.best.params.to_plain() }, outcome.best.loss)
+        } else {
+            (plain, folded)
+        }
     };
     without.training = config.training;
     Ok(StaticFold { network, config: without, before, folded, tuned })

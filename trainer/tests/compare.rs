@@ -202,3 +202,43 @@ fn wrong_input_is_refused_in_one_sentence() {
     let said = words(desk.compare("out", &["--seeds", "1", "--only", "decay"]), 2);
     assert!(said.contains(&name) && said.contains("is damaged") && said.contains("delete it"), "{said}");
 }
+
+/// No test error anywhere: not on the terminal, not in a file.
+#[test]
+fn validation_alone_says_nothing_of_the_test_windows() {
+    let desk = Desk::new();
+    let text = words(desk.compare("out", &["--seeds", "2", "--validation-only", "--rates", "decay", "--epochs", "2"]), 0);
+    for name in ["none", "decay-x0.1", "decay-x0.3", "decay-x1", "decay-x3", "decay-x10"] {
+        assert!(text.lines().any(|line| line.starts_with(name)), "{name} in {text}");
+    }
+    assert!(text.contains("2 epochs, ") && text.contains("no test error was computed"), "{text}");
+    let report = json(desk.compare("out", &["--seeds", "2", "--validation-only", "--rates", "decay", "--epochs", "2", "--json"]));
+    assert_eq!(report["variants"].as_array().map(Vec::len), Some(6));
+    assert!(report["variants"][1]["last"]["mean"].as_f64().is_some_and(|error| error > 0.0), "{report}");
+    assert!(!report.to_string().contains("test"), "{report}");
+    let runs = desk.path("out").join("validation").join("runs");
+    let mut count = 0;
+    for entry in std::fs::read_dir(runs).expect("the runs") {
+        let text = std::fs::read_to_string(entry.expect("a run").path()).expect("a run");
+        assert!(text.contains("validated") && !text.contains("test"), "{text}");
+        count += 1;
+    }
+    assert_eq!(count, 12);
+    assert!(!desk.path("out").join("compare.json").exists());
+    // What has no meaning together.
+    for arguments in [&["--rates", "decay"][..], &["--validation-only", "--markdown", "rmse"]] {
+        words(desk.compare("out", arguments), 2);
+    }
+    let refused = words(desk.compare("out", &["--validation-only", "--epochs", "0"]), 2);
+    assert!(refused.contains("training.epochs = 0 is too small"), "{refused}");
+}
+
+#[test]
+fn the_table_is_printed_in_markdown() {
+    let desk = Desk::new();
+    let output = desk.compare("out", &["--seeds", "1", "--only", "decay", "--markdown", "mse"]).success().get_output().clone();
+    let text = String::from_utf8(output.stdout).expect("text");
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines.len() >= 5 && lines.iter().all(|line| line.starts_with("| ") || line.starts_with("|-")), "{text}");
+    assert!(lines[2].starts_with("| none | ") && lines[3].starts_with("| decay | "), "{text}");
+}

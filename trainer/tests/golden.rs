@@ -1,7 +1,7 @@
 //! Values computed by PyTorch, in `f64`: `golden/generate.py` made the files beside it and shows each computation.
 
 use embedded_rnn_trainer::config::Training;
-use embedded_rnn_trainer::network::plain::{NormForm, PlainDense, PlainLstm, PlainNetwork, PlainNorm};
+use embedded_rnn_trainer::network::plain::{NormForm, PlainDense, PlainHeadNorm, PlainLstm, PlainNetwork, PlainNorm};
 use embedded_rnn_trainer::network::{MaskKey, Mode, Params, Real, Workspace};
 use embedded_rnn_trainer::optimize::{AdamW, Decay, clip::clip, schedule::learning_rate};
 use embedded_rnn_trainer::regularize::settings::Regularization;
@@ -38,6 +38,14 @@ struct Dense {
     outputs: usize,
     w: Vec<f64>,
     b: Vec<f64>,
+    norm: Option<HeadNorm>,
+}
+
+#[derive(Deserialize)]
+struct HeadNorm {
+    epsilon: f64,
+    gain: Vec<f64>,
+    shift: Vec<f64>,
 }
 
 #[derive(Deserialize)]
@@ -75,8 +83,10 @@ impl Lstm {
 
 impl Network {
     fn plain(self) -> PlainNetwork {
-        let Dense { inputs, outputs, w, b } = self.head;
-        PlainNetwork { layers: self.layers.into_iter().map(Lstm::plain).collect(), head: PlainDense { inputs, outputs, w, b } }
+        let Dense { inputs, outputs, w, b, norm } = self.head;
+        let norm = norm.map(|HeadNorm { epsilon, gain, shift }| PlainHeadNorm { epsilon, gain, shift });
+        let head = PlainDense { inputs, outputs, w, b, norm };
+        PlainNetwork { layers: self.layers.into_iter().map(Lstm::plain).collect(), head, skip: None }
     }
 }
 
@@ -101,7 +111,7 @@ fn cases(json: &str) -> Vec<(Case, PlainNetwork)> {
     cases
         .into_iter()
         .map(|mut case| {
-            let empty = Network { layers: vec![], head: Dense { inputs: 0, outputs: 0, w: vec![], b: vec![] } };
+            let empty = Network { layers: vec![], head: Dense { inputs: 0, outputs: 0, w: vec![], b: vec![], norm: None } };
             let plain = std::mem::replace(&mut case.network, empty).plain();
             (case, plain)
         })
@@ -133,11 +143,26 @@ fn check_gradients(case: Case, plain: &PlainNetwork, bound: f64) {
     let objective = Objective::new(&Training::default());
     let mut d_predictions = vec![0.0; predictions.len()];
     let loss = objective.gradient(&predictions, &targets, &mut d_predictions);
-    assert!((loss - case.loss.expect("a loss")).abs() < 1e-14);
+    let expected_loss = case.loss.expect("a loss");
+    assert!((loss - expected_loss).abs() < 1e-14 * expected_loss.max(1.0));
     let mut gradients = Params::zeros(params.shape());
     workspace.backward(&params, &case.windows, &d_predictions, &mut gradients);
-    let worst = difference(&gradients.values, &Params::<f64>::from_plain(&expected).values);
+    let expected = Params::<f64>::from_plain(&expected);
+    let worst = difference(&gradients.values, &expected.values);
     assert!(worst < bound, "{worst:e}");
+
+    // In single precision relative to the largest gradient of each tensor.
+    let (params, windows) = (params.cast::<f32>(), cast::<f32>(&case.windows));
+    let mut workspace = Workspace::new(params.shape(), &case.regularization, case.steps, rows);
+    workspace.forward(&params, &windows, Mode::Evaluation);
+    let mut gradients = Params::zeros(params.shape());
+    workspace.backward(&params, &windows, &cast::<f32>(&d_predictions), &mut gradients);
+    for tensor in params.shape().tensors() {
+        let (ours, exact) = (&gradients.values[tensor.range.clone()], &expected.values[tensor.range]);
+        let largest = exact.iter().fold(0.0f64, |largest, value| largest.max(value.abs()));
+        let worst = difference(ours, exact);
+        assert!(worst <= 1e-5 * largest.max(1e-3), "f32: {worst:e} of {largest:e} in {:?}", tensor.role);
+    }
 }
 
 #[test]
@@ -156,6 +181,23 @@ fn layer_norm_in_every_form() {
     forms.dedup_by_key(|norm| (norm.form, norm.per_gate));
     assert_eq!(forms.len(), 6);
     for (case, plain) in cases {
+        let worst = outputs_differ(&case, &Params::<f64>::from_plain(&plain), Mode::Evaluation);
+        assert!(worst < 1e-13, "{worst:e} with {:?}", case.regularization);
+        let worst = outputs_differ(&case, &Params::<f32>::from_plain(&plain), Mode::Evaluation);
+        assert!(worst < 2e-5, "f32: {worst:e} with {:?}", case.regularization);
+        if case.gradients.is_some() {
+            check_gradients(case, &plain, 1e-13);
+        }
+    }
+}
+
+/// Alone and with every form in the cell, with gradients, and under the output's keep factor.
+#[test]
+fn layer_norm_before_the_head() {
+    let cases = cases(include_str!("golden/head_norm.json"));
+    assert_eq!(cases.len(), 4 * 2);
+    for (case, plain) in cases {
+        assert!(plain.head.norm.is_some());
         let worst = outputs_differ(&case, &Params::<f64>::from_plain(&plain), Mode::Evaluation);
         assert!(worst < 1e-13, "{worst:e} with {:?}", case.regularization);
         let worst = outputs_differ(&case, &Params::<f32>::from_plain(&plain), Mode::Evaluation);
@@ -232,7 +274,7 @@ fn train<R: Real>(case: &Trajectory, start: &PlainNetwork) -> (Vec<f64>, Vec<f64
 #[test]
 fn ten_steps_of_adamw() {
     let mut case: Trajectory = serde_json::from_str(include_str!("golden/trajectory.json")).expect("a golden file");
-    let empty = || Network { layers: vec![], head: Dense { inputs: 0, outputs: 0, w: vec![], b: vec![] } };
+    let empty = || Network { layers: vec![], head: Dense { inputs: 0, outputs: 0, w: vec![], b: vec![], norm: None } };
     let start = std::mem::replace(&mut case.network, empty()).plain();
     let last = Params::<f64>::from_plain(&std::mem::replace(&mut case.last, empty()).plain());
     assert_eq!(case.losses.len(), 10);

@@ -54,6 +54,11 @@ impl Case {
         }
         fill(&mut plain.head.w, 1.0);
         fill(&mut plain.head.b, 0.5);
+        if let Some(norm) = &mut plain.head.norm {
+            fill(&mut norm.gain, 0.4);
+            norm.gain.iter_mut().for_each(|gain| *gain += 1.0);
+            fill(&mut norm.shift, 0.6);
+        }
         let mut windows = vec![0.0; rows * steps * shape.inputs];
         let mut targets = vec![0.0; rows * shape.outputs];
         fill(&mut windows, 1.5);
@@ -198,45 +203,45 @@ fn check_all(shape: &Shape, steps: usize, rows: usize) {
 
 #[test]
 fn one_layer() {
-    check_all(&Shape { inputs: 3, hidden: vec![5], outputs: 2, norm: None }, 4, 3);
+    check_all(&Shape { inputs: 3, hidden: vec![5], outputs: 2, norm: None, head_norm: None }, 4, 3);
 }
 
 #[test]
 fn two_layers_of_unequal_widths() {
-    check_all(&Shape { inputs: 2, hidden: vec![3, 6], outputs: 3, norm: None }, 4, 3);
+    check_all(&Shape { inputs: 2, hidden: vec![3, 6], outputs: 3, norm: None, head_norm: None }, 4, 3);
 }
 
 #[test]
 fn three_layers_of_unequal_widths() {
-    check_all(&Shape { inputs: 2, hidden: vec![5, 3, 4], outputs: 2, norm: None }, 4, 2);
+    check_all(&Shape { inputs: 2, hidden: vec![5, 3, 4], outputs: 2, norm: None, head_norm: None }, 4, 2);
 }
 
 #[test]
 fn one_unit() {
-    check_all(&Shape { inputs: 1, hidden: vec![1], outputs: 1, norm: None }, 3, 2);
-    check_all(&Shape { inputs: 1, hidden: vec![1, 1], outputs: 1, norm: None }, 3, 2);
+    check_all(&Shape { inputs: 1, hidden: vec![1], outputs: 1, norm: None, head_norm: None }, 3, 2);
+    check_all(&Shape { inputs: 1, hidden: vec![1, 1], outputs: 1, norm: None, head_norm: None }, 3, 2);
 }
 
 #[test]
 fn more_units_than_a_block_and_more_outputs() {
-    check_all(&Shape { inputs: 2, hidden: vec![17], outputs: 17, norm: None }, 3, 2);
+    check_all(&Shape { inputs: 2, hidden: vec![17], outputs: 17, norm: None, head_norm: None }, 3, 2);
 }
 
 #[test]
 fn wide_below_narrow_and_more_inputs_than_a_block() {
-    check_all(&Shape { inputs: 18, hidden: vec![17, 3], outputs: 1, norm: None }, 2, 2);
+    check_all(&Shape { inputs: 18, hidden: vec![17, 3], outputs: 1, norm: None, head_norm: None }, 2, 2);
 }
 
 #[test]
 fn one_step_and_one_window() {
-    check_all(&Shape { inputs: 2, hidden: vec![5], outputs: 2, norm: None }, 1, 3);
-    check_all(&Shape { inputs: 2, hidden: vec![5, 4], outputs: 2, norm: None }, 3, 1);
-    check_all(&Shape { inputs: 2, hidden: vec![5], outputs: 1, norm: None }, 1, 1);
+    check_all(&Shape { inputs: 2, hidden: vec![5], outputs: 2, norm: None, head_norm: None }, 1, 3);
+    check_all(&Shape { inputs: 2, hidden: vec![5, 4], outputs: 2, norm: None, head_norm: None }, 3, 1);
+    check_all(&Shape { inputs: 2, hidden: vec![5], outputs: 1, norm: None, head_norm: None }, 1, 1);
 }
 
 #[test]
 fn more_rows_than_are_gathered_at_once() {
-    let case = Case::new(&Shape { inputs: 2, hidden: vec![2], outputs: 1, norm: None }, 5, 131);
+    let case = Case::new(&Shape { inputs: 2, hidden: vec![2], outputs: 1, norm: None, head_norm: None }, 5, 131);
     for settings in regularizers() {
         case.check(&settings, Mode::Training(KEY));
     }
@@ -245,7 +250,7 @@ fn more_rows_than_are_gathered_at_once() {
 #[test]
 fn masks_inside_the_cell_separate_masks_noise_and_penalties_on_activations() {
     for (hidden, inputs, steps, rows) in [(vec![5], 3, 4, 3), (vec![3, 6], 2, 4, 2)] {
-        let case = Case::new(&Shape { inputs, hidden, outputs: 2, norm: None }, steps, rows);
+        let case = Case::new(&Shape { inputs, hidden, outputs: 2, norm: None, head_norm: None }, steps, rows);
         for settings in more_regularizers() {
             case.check(&settings, Mode::Training(KEY));
         }
@@ -255,7 +260,7 @@ fn masks_inside_the_cell_separate_masks_noise_and_penalties_on_activations() {
 #[test]
 fn the_same_beyond_a_block() {
     for (hidden, inputs) in [(vec![17], 1), (vec![2, 17], 18)] {
-        let case = Case::new(&Shape { inputs, hidden, outputs: 1, norm: None }, 2, 2);
+        let case = Case::new(&Shape { inputs, hidden, outputs: 1, norm: None, head_norm: None }, 2, 2);
         for settings in more_regularizers() {
             // Noise on weights knows no blocks, and to draw it anew for every difference takes minutes.
             case.check(&Regularization { noise: Noise { weights: 0.0, ..settings.noise }, ..settings }, Mode::Training(KEY));
@@ -268,7 +273,7 @@ fn every_form_of_layer_norm() {
     for norm in norms() {
         for (hidden, inputs, steps, rows) in [(vec![5], 3, 4, 3), (vec![4, 3], 1, 3, 2), (vec![17], 2, 3, 2), (vec![3], 1, 1, 1)]
         {
-            let case = Case::new(&Shape { inputs, hidden, outputs: 2, norm: Some(norm) }, steps, rows);
+            let case = Case::new(&Shape { inputs, hidden, outputs: 2, norm: Some(norm), head_norm: None }, steps, rows);
             case.check(&Regularization::default(), Mode::Training(KEY));
         }
     }
@@ -277,7 +282,7 @@ fn every_form_of_layer_norm() {
 #[test]
 fn layer_norm_with_every_regularizer() {
     for norm in norms() {
-        let case = Case::new(&Shape { inputs: 2, hidden: vec![4, 3], outputs: 1, norm: Some(norm) }, 3, 2);
+        let case = Case::new(&Shape { inputs: 2, hidden: vec![4, 3], outputs: 1, norm: Some(norm), head_norm: None }, 3, 2);
         for settings in regularizers().iter().chain(&more_regularizers()) {
             case.check(settings, Mode::Training(KEY));
         }
@@ -287,8 +292,29 @@ fn layer_norm_with_every_regularizer() {
 #[test]
 fn layer_norm_in_the_mean_network() {
     for norm in norms() {
-        let case = Case::new(&Shape { inputs: 2, hidden: vec![4, 3], outputs: 1, norm: Some(norm) }, 3, 2);
+        let case = Case::new(&Shape { inputs: 2, hidden: vec![4, 3], outputs: 1, norm: Some(norm), head_norm: None }, 3, 2);
         for settings in more_regularizers() {
+            case.check(&settings, Mode::Evaluation);
+        }
+    }
+}
+
+/// Before the head, with every form in the cell, every regularizer, and beyond a block.
+#[test]
+fn layer_norm_before_the_head() {
+    let head_norm = Some(0.5);
+    // Norms upon norms: with a smaller ε, curvature outweighs the difference's order.
+    let norms = norms().into_iter().map(|norm| Norm { epsilon: 0.5, ..norm });
+    for norm in [None].into_iter().chain(norms.map(Some)) {
+        let case = Case::new(&Shape { inputs: 2, hidden: vec![4, 3], outputs: 2, norm, head_norm }, 3, 2);
+        for settings in regularizers().iter().chain(&more_regularizers()) {
+            case.check(settings, Mode::Training(KEY));
+        }
+    }
+    for hidden in [vec![17], vec![2, 18]] {
+        let case = Case::new(&Shape { inputs: 1, hidden, outputs: 1, norm: None, head_norm }, 2, 3);
+        for settings in regularizers() {
+            case.check(&settings, Mode::Training(KEY));
             case.check(&settings, Mode::Evaluation);
         }
     }
@@ -296,7 +322,7 @@ fn layer_norm_in_the_mean_network() {
 
 #[test]
 fn the_mean_network_of_test_time_has_gradients_too() {
-    let case = Case::new(&Shape { inputs: 2, hidden: vec![5, 3], outputs: 2, norm: None }, 4, 3);
+    let case = Case::new(&Shape { inputs: 2, hidden: vec![5, 3], outputs: 2, norm: None, head_norm: None }, 4, 3);
     for settings in regularizers().iter().chain(&more_regularizers()) {
         case.check(settings, Mode::Evaluation);
     }
@@ -305,7 +331,7 @@ fn the_mean_network_of_test_time_has_gradients_too() {
 #[test]
 fn masks_are_frozen_by_their_key() {
     // Without this the finite differences above would compare losses under different masks.
-    let case = Case::new(&Shape { inputs: 3, hidden: vec![5], outputs: 2, norm: None }, 4, 3);
+    let case = Case::new(&Shape { inputs: 3, hidden: vec![5], outputs: 2, norm: None, head_norm: None }, 4, 3);
     let settings =
         Regularization { zoneout: Zoneout { cell: 0.5, hidden: 0.3, ..Zoneout::default() }, ..Regularization::default() };
     let mut workspace = Workspace::new(case.params.shape(), &settings, case.steps, case.rows);
@@ -323,7 +349,7 @@ fn masks_are_frozen_by_their_key() {
 #[test]
 fn every_weight_of_a_random_case_is_checked() {
     // `worst` skips zeros as padding: no real parameter may be zero.
-    let shape = Shape { inputs: 2, hidden: vec![17, 3], outputs: 2, norm: None };
+    let shape = Shape { inputs: 2, hidden: vec![17, 3], outputs: 2, norm: None, head_norm: None };
     let case = Case::new(&shape, 1, 1);
     let real = 4 * 17 * (2 + 17 + 1) + 4 * 3 * (17 + 3 + 1) + 2 * (3 + 1);
     assert_eq!(case.params.values.iter().filter(|&&v| v != 0.0).count(), real);

@@ -44,6 +44,7 @@ fn settings(seed: u64, norm: Option<Norm>) -> Regularization {
             reading: if coin(19) { Reading::Zoned } else { Reading::Candidate },
         },
         layer_norm: norm.map_or_else(LayerNorm::default, |Norm { form, per_gate, epsilon }| LayerNorm {
+            head: false,
             form: Some(form),
             per_gate,
             epsilon,
@@ -73,6 +74,10 @@ fn params(shape: &Shape, seed: u64) -> Params<f64> {
         }
     }
     shake(&mut plain.head.b);
+    if let Some(norm) = &mut plain.head.norm {
+        shake(&mut norm.gain);
+        shake(&mut norm.shift);
+    }
     Params::from_plain(&plain)
 }
 
@@ -82,7 +87,7 @@ fn training_evaluates_the_network_that_folding_starts_from() {
     let norms = [NormForm::A, NormForm::B, NormForm::Joint].map(|form| [norm(form, false), norm(form, true)]);
     for norm in norms.concat().into_iter().chain([None]) {
         for seed in 0..40 {
-            let shape = Shape { inputs: 2, hidden: vec![5, 18], outputs: 3, norm };
+            let shape = Shape { inputs: 2, hidden: vec![5, 18], outputs: 3, norm, head_norm: (seed % 2 == 1).then_some(0.02) };
             let (params, settings) = (params(&shape, seed), settings(seed, norm));
             let x: Vec<f64> = (0..ROWS * STEPS * shape.inputs).map(|k| Key::new(seed).with(77).with(k as u64).normal()).collect();
             let mut workspace = Workspace::new(&shape, &settings, STEPS, ROWS);

@@ -56,7 +56,7 @@ fn forward<R: Real>(params: &Params<R>, settings: &Regularization, steps: usize,
 #[test]
 fn rates_of_zero_are_the_identity() {
     for norm in norms() {
-        let params: Params<f64> = initialize(&Shape { inputs: 3, hidden: vec![6, 5], outputs: 2, norm }, 1);
+        let params: Params<f64> = initialize(&Shape { inputs: 3, hidden: vec![6, 5], outputs: 2, norm, head_norm: None }, 1);
         let x = windows(4 * 5 * 3);
         for scaling in [Scaling::Inverted, Scaling::Classical] {
             for reading in [Reading::Candidate, Reading::Zoned] {
@@ -82,7 +82,7 @@ fn rates_of_zero_are_the_identity() {
 #[test]
 fn zoneout_of_zero_on_one_state_changes_nothing_of_it() {
     // With one rate positive both blends are computed; the other's must be exact.
-    let params: Params<f64> = initialize(&Shape { inputs: 2, hidden: vec![5], outputs: 1, norm: None }, 2);
+    let params: Params<f64> = initialize(&Shape { inputs: 2, hidden: vec![5], outputs: 1, norm: None, head_norm: None }, 2);
     let x = windows(3 * 4 * 2);
     let tiny =
         Regularization { zoneout: Zoneout { cell: 1e-12, hidden: 0.0, ..Zoneout::default() }, ..Regularization::default() };
@@ -94,9 +94,10 @@ fn zoneout_of_zero_on_one_state_changes_nothing_of_it() {
 #[test]
 fn a_network_inside_a_larger_one_of_zeros_gives_the_same_bits() {
     // Units that are padding in one network and real, with zero weights, in the other.
-    let small: Params<f32> = initialize(&Shape { inputs: 3, hidden: vec![5, 13], outputs: 3, norm: None }, 4);
+    let small: Params<f32> = initialize(&Shape { inputs: 3, hidden: vec![5, 13], outputs: 3, norm: None, head_norm: None }, 4);
     let plain = small.to_plain();
-    let mut wide = Params::<f32>::zeros(&Shape { inputs: 3, hidden: vec![16, 16], outputs: 16, norm: None }).to_plain();
+    let mut wide =
+        Params::<f32>::zeros(&Shape { inputs: 3, hidden: vec![16, 16], outputs: 16, norm: None, head_norm: None }).to_plain();
     for (from, to) in plain.layers.iter().zip(&mut wide.layers) {
         for gate in 0..4 {
             for unit in 0..from.hidden {
@@ -125,7 +126,7 @@ fn a_network_inside_a_larger_one_of_zeros_gives_the_same_bits() {
 #[test]
 fn a_window_does_not_depend_on_its_company() {
     for (norm, settings) in norms().into_iter().flat_map(|norm| [everything, more].map(|f| (norm, f(Scaling::Inverted)))) {
-        let params: Params<f32> = initialize(&Shape { inputs: 3, hidden: vec![20, 5], outputs: 2, norm }, 4);
+        let params: Params<f32> = initialize(&Shape { inputs: 3, hidden: vec![20, 5], outputs: 2, norm, head_norm: None }, 4);
         let (rows, steps) = (7, 4);
         let x = windows(rows * steps * 3);
         let whole = forward(&params, &settings, steps, &x, training(9));
@@ -142,7 +143,7 @@ fn a_window_does_not_depend_on_its_company() {
 #[test]
 fn gradients_of_a_smaller_batch_ignore_what_is_left_in_the_buffers() {
     for (norm, settings) in norms().into_iter().flat_map(|norm| [everything, more].map(|f| (norm, f(Scaling::Inverted)))) {
-        let params: Params<f64> = initialize(&Shape { inputs: 2, hidden: vec![5, 18], outputs: 2, norm }, 4);
+        let params: Params<f64> = initialize(&Shape { inputs: 2, hidden: vec![5, 18], outputs: 2, norm, head_norm: None }, 4);
         let (steps, x) = (4, windows(6 * 4 * 2));
         let gradients = |workspace: &mut Workspace<f64>| {
             let part = &x[..3 * steps * 2];
@@ -164,7 +165,7 @@ fn gradients_of_a_smaller_batch_ignore_what_is_left_in_the_buffers() {
 #[test]
 fn single_precision_follows_double() {
     for (norm, settings) in norms().into_iter().flat_map(|norm| [everything, more].map(|f| (norm, f(Scaling::Inverted)))) {
-        let shape = Shape { inputs: 12, hidden: vec![48, 20], outputs: 12, norm };
+        let shape = Shape { inputs: 12, hidden: vec![48, 20], outputs: 12, norm, head_norm: None };
         let double: Params<f64> = initialize::<f32>(&shape, 8).cast();
         let x: Vec<f32> = windows(8 * 11 * 12);
         let x64: Vec<f64> = x.iter().map(|&v| f64::from(v)).collect();
@@ -196,7 +197,8 @@ fn gradients<R: Real>(params: &Params<R>, settings: &Regularization, x: &[R]) ->
 
 /// One unit whose masked paths can be told from each other by its output.
 fn one_unit() -> Params<f64> {
-    let mut plain = Params::<f64>::zeros(&Shape { inputs: 1, hidden: vec![1], outputs: 1, norm: None }).to_plain();
+    let mut plain =
+        Params::<f64>::zeros(&Shape { inputs: 1, hidden: vec![1], outputs: 1, norm: None, head_norm: None }).to_plain();
     plain.layers[0].w = vec![0.7, -0.4, 1.1, 0.5];
     plain.layers[0].u = vec![0.9, 0.6, -1.3, 0.8];
     plain.layers[0].b = vec![0.1, 0.4, -0.2, 0.3];
@@ -343,7 +345,7 @@ fn the_input_mask_is_fresh_at_every_step() {
 #[test]
 fn test_time_is_the_mean_of_training_where_the_network_is_linear() {
     // Output dropout meets a linear head; hidden zoneout in a single step blends h' with zero.
-    let params: Params<f64> = initialize(&Shape { inputs: 2, hidden: vec![6], outputs: 2, norm: None }, 6);
+    let params: Params<f64> = initialize(&Shape { inputs: 2, hidden: vec![6], outputs: 2, norm: None, head_norm: None }, 6);
     let plain = Regularization::default();
     let output = |scaling| Regularization { dropout: Dropout { output: 0.3, scaling, ..Dropout::default() }, ..plain };
     let zoneout = Zoneout { hidden: 0.3, ..Zoneout::default() };
@@ -372,7 +374,8 @@ fn test_time_is_the_mean_of_training_where_the_network_is_linear() {
 
 /// A cell whose gates are constants and whose candidates are so small that tanh is the identity: linear in inputs, h and W_g.
 fn linear() -> Params<f64> {
-    let mut plain = initialize::<f64>(&Shape { inputs: 2, hidden: vec![6], outputs: 2, norm: None }, 6).to_plain();
+    let mut plain =
+        initialize::<f64>(&Shape { inputs: 2, hidden: vec![6], outputs: 2, norm: None, head_norm: None }, 6).to_plain();
     let lstm = &mut plain.layers[0];
     for gate in [0, 1, 3] {
         lstm.w[gate * 6 * 2..][..6 * 2].fill(0.0);
@@ -430,7 +433,7 @@ fn test_time_is_the_mean_of_training_on_a_linear_cell() {
 
 #[test]
 fn not_a_number_reaches_the_predictions() {
-    let params: Params<f32> = initialize(&Shape { inputs: 2, hidden: vec![5], outputs: 1, norm: None }, 1);
+    let params: Params<f32> = initialize(&Shape { inputs: 2, hidden: vec![5], outputs: 1, norm: None, head_norm: None }, 1);
     let mut x = windows(2 * 3 * 2);
     x[7] = f32::NAN;
     let y = forward(&params, &Regularization::default(), 3, &x, Mode::Evaluation);

@@ -64,6 +64,7 @@ impl Protocol {
             data: Data {
                 path: self.path.clone(),
                 time: self.time.clone(),
+                clock: Default::default(),
                 target: Names::One(self.target.clone()),
                 features: Names::None,
                 season: None,
@@ -77,7 +78,7 @@ impl Protocol {
                 transform: Default::default(),
                 normalization: Normalization::Last,
             },
-            network: Network { hidden: vec![hidden] },
+            network: Network { hidden: vec![hidden], ..Network::default() },
             regularization: Regularization {
                 dropout: Dropout { output: 0.3, ..Dropout::default() },
                 zoneout: Zoneout { cell: 0.5, ..Zoneout::default() },

@@ -177,6 +177,7 @@ fn one(dataset: &Dataset, config: &Config, part: Part, folder: &Path, watch: &dy
     let task = Task {
         shape: &shape,
         steps: dataset.steps(),
+        threads: Some(1),
         regularization: &config.regularization,
         training: &config.training,
         train: &Augmented { windows: dataset.windows(Part::Training), amplitude: 0.0, seed },

@@ -1,17 +1,21 @@
 //! `rnn compare`: the regularizers side by side on the user's series.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::deploy::{Stream, check, deploy, there_and_back};
 use super::output::Output;
 use super::progress::Progress;
-use crate::compare::{self, BoardCost, Comparison, Plan, Shard, Store, Tally, Watch, measure_boards, work};
-use crate::config::Config;
+use crate::compare::{
+    self, BoardCost, Comparison, Measure, Plan, Shard, Store, Tally, Validation, Watch, markdown, measure_boards, work,
+};
+use crate::config::Network;
 use crate::deploy::{Stop, boards};
 use crate::error::{Error, Result};
 use crate::evaluate::device::{DeviceModel, ModelBytes};
 use crate::files::write_atomically;
 use crate::parallel;
+use crate::preset;
 use crate::report::run_folder::dataset;
 
 /// Seeds, at most: more would say no more.
@@ -48,6 +52,19 @@ pub struct Args {
     /// Count no instructions.
     #[arg(long, conflicts_with = "board")]
     no_board: bool,
+    /// Passes over the training windows, instead of the configuration's.
+    #[arg(long, value_name = "N")]
+    epochs: Option<usize>,
+    /// Measure validation errors alone, to choose rates and epochs by: no test error is computed, printed or kept. Runs lie in the folder
+    /// `validation` of the comparison's.
+    #[arg(long, conflicts_with_all = ["board", "shard", "merge", "markdown"])]
+    validation_only: bool,
+    /// With --validation-only: these variants at their rates times 0.1, 0.3, 1, 3 and 10.
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',', requires = "validation_only", conflicts_with = "only")]
+    rates: Vec<String>,
+    /// Print the table in Markdown.
+    #[arg(long, value_name = "MEASURE")]
+    markdown: Option<Measure>,
     /// Where the firmware is built.
     #[arg(long, value_name = "DIR", default_value = "target/rnn")]
     work: PathBuf,
@@ -70,14 +87,34 @@ pub fn run(args: &Args, output: &Output) -> Result<()> {
         return Err(Error::input("--threads 0 trains nothing: use at least 1"));
     }
     let board = if args.no_board { None } else { Some(boards::find(&args.board)?) };
-    let mut config = Config::read(&args.config)?;
+    let mut config = preset::read(&args.config)?.config;
     if let Some(data) = &args.data {
         config.data.path = data.clone();
+    }
+    if let Some(epochs) = args.epochs {
+        config.training.epochs = epochs;
+        config.validate()?;
+    }
+    if !config.network.skip.is_none() {
+        output.warn("regularizers are compared on networks without the linear skip of network.skip");
+        config.network = Network { hidden: config.network.hidden, ..Network::default() };
     }
     let dataset = dataset(&config)?;
     let name = args.config.file_stem().unwrap_or_default();
     let folder = args.out.clone().unwrap_or_else(|| Path::new("comparisons").join(name));
-    let plan = Plan::new(&name.to_string_lossy(), &config, &dataset, args.seeds, &args.only)?;
+    let name = name.to_string_lossy();
+    if args.validation_only {
+        let plan = if args.rates.is_empty() {
+            Plan { validation_only: true, ..Plan::new(&name, &config, &dataset, args.seeds, &args.only)? }
+        } else {
+            Plan::rates(&name, &config, &dataset, args.seeds, &args.rates)?
+        };
+        let store = Store::create(&folder.join("validation"))?;
+        train(args, &plan, &store, output)?;
+        let validation = Validation::new(&plan, &store)?;
+        return output.finish(&validation, || format!("\n{}", validation.table()));
+    }
+    let plan = Plan::new(&name, &config, &dataset, args.seeds, &args.only)?;
     let store = if args.merge { Store::open(&folder)? } else { Store::create(&folder)? };
     if !args.merge {
         train(args, &plan, &store, output)?;
@@ -88,7 +125,7 @@ pub fn run(args: &Args, output: &Output) -> Result<()> {
         let mut measure = |model: &Path| on_board(board, model, &args.work);
         match measure_boards(&plan, &store, board.name, &mut measure) {
             Ok(None) => {}
-            Ok(Some(missing)) => output.say(format!("no instructions are counted: {missing}")),
+            Ok(Some(missing)) => say(args, output, format!("no instructions are counted: {missing}")),
             Err(error) => failure = Some(error),
         }
     }
@@ -103,7 +140,10 @@ pub fn run(args: &Args, output: &Output) -> Result<()> {
         }
         write(&comparison, &store)?;
         let page = store.path("compare.html");
-        output.finish(&comparison, || format!("\n{}page: {}", compare::table(&comparison), page.display()))?;
+        output.finish(&comparison, || match args.markdown {
+            Some(measure) => markdown(&comparison, measure),
+            None => format!("\n{}page: {}", compare::table(&comparison), page.display()),
+        })?;
     } else {
         let runs = plan.runs.iter().filter(|run| args.shard.has(run.index)).count();
         let done = serde_json::json!({ "shard": args.shard.to_string(), "runs": runs, "of": plan.runs.len() });
@@ -112,16 +152,30 @@ pub fn run(args: &Args, output: &Output) -> Result<()> {
     failure.map_or(Ok(()), Err)
 }
 
+/// Tells people; beside a table in Markdown on standard error, so that nothing but the table is on standard output.
+fn say(args: &Args, output: &Output, text: String) {
+    match args.markdown {
+        Some(_) => {
+            let _ = writeln!(std::io::stderr(), "{text}");
+        }
+        None => output.say(text),
+    }
+}
+
 fn train(args: &Args, plan: &Plan<'_>, store: &Store, output: &Output) -> Result<()> {
     let of_shard = plan.runs.iter().filter(|run| args.shard.has(run.index)).count();
     let which = if args.shard.is_whole() { String::new() } else { format!("; {of_shard} of them in shard {}", args.shard) };
-    output.say(format!("{} variants with {} seeds: {} trainings{which}", plan.variants.len(), plan.seeds, plan.runs.len()));
+    say(
+        args,
+        output,
+        format!("{} variants with {} seeds: {} trainings{which}", plan.variants.len(), plan.seeds, plan.runs.len()),
+    );
     let bar = Bar(Progress::new());
     let tally = work(plan, store, args.shard, args.threads.unwrap_or_else(parallel::cores), &bar);
     bar.0.clear();
     let tally = tally?;
     if tally.found > 0 {
-        output.say(format!("{} of them were there already", tally.found));
+        say(args, output, format!("{} of them were there already", tally.found));
     }
     Ok(())
 }

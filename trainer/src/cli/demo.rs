@@ -23,7 +23,7 @@ use crate::report::plot;
 use crate::report::run_folder::{RunFolder, dataset};
 
 /// The shipped series and its configuration.
-const SERIES: &str = include_str!("../../../data/sunspots.csv");
+pub(super) const SERIES: &str = include_str!("../../../data/sunspots.csv");
 const CONFIG: &str = include_str!("../../../data/sunspots.toml");
 
 const UNIT: &str = "sunspots";
@@ -62,7 +62,7 @@ fn make(folder: &Path, seed: Option<u64>, output: &Output) -> Result<Made> {
     config.training.seed = seed.unwrap_or(config.training.seed);
     let run = RunFolder::create(&folder.join("run"), true)?;
     let dataset = dataset(&config)?;
-    let Outcome { network, .. } = train::train(&config, &dataset, &run, false, output)?;
+    let Outcome { network, .. } = train::train(&config, &dataset, &run, train::How::default(), output)?;
 
     let model = folder.join("model.rnn");
     let trained = Trained { network: &network, config: &config, dataset: &dataset };

@@ -47,6 +47,12 @@ pub struct Deployed {
     pub image_flash_bytes: u64,
     /// Bytes of code in it.
     pub text_bytes: u64,
+    /// Bytes of RAM for the image's variables.
+    pub static_ram_bytes: u64,
+    /// Bytes of flash that the board has.
+    pub board_flash_bytes: u64,
+    /// Bytes of RAM that the board has.
+    pub board_ram_bytes: u64,
     /// Bytes of a forecaster: one sensor's history.
     pub forecaster_bytes: u64,
     /// Peak stack of a forecast, painted.
@@ -102,7 +108,7 @@ pub fn deploy(
     // There is at least one of each.
     let window = &samples[samples.len() - window_length..];
     let forecast = &forecasts[forecasts.len() - 1];
-    let lines = snippet(&manifest, &device.layers(), "model.rnn");
+    let lines = snippet(&manifest, &device.layers(), device.head(), device.skip_rank(), "model.rnn");
     let inputs = Inputs { model: bytes.as_slice(), snippet: &lines, samples, window, forecast };
     let places = Places { firmware: &deploy::firmware::source(), work: &work.join(board.name), target: &work.join("boards") };
     let run: BoardRun = deploy::run(board, &inputs, &places, &Limits::default())?;
@@ -116,6 +122,9 @@ pub fn deploy(
         identical: comparison.identical,
         image_flash_bytes: run.sizes.flash().saturating_sub(run.test_bytes),
         text_bytes: run.sizes.text,
+        static_ram_bytes: run.sizes.ram(),
+        board_flash_bytes: board.flash,
+        board_ram_bytes: board.ram,
         forecaster_bytes: run.forecaster_bytes,
         stack_bytes: run.stack_bytes,
         comparison,
@@ -174,19 +183,23 @@ pub fn run(args: &Args, output: &Output) -> Result<()> {
 
 /// What a board did, for people.
 fn summary(deployed: &Deployed) -> String {
-    let [step, forecast, flash, text, sensor, stack] = [
+    let [step, forecast, flash, text, of_flash, statics, sensor, stack, of_ram] = [
         deployed.instructions_per_step,
         deployed.instructions_per_forecast,
         deployed.image_flash_bytes,
         deployed.text_bytes,
+        deployed.board_flash_bytes,
+        deployed.static_ram_bytes,
         deployed.forecaster_bytes,
         deployed.stack_bytes,
+        deployed.board_ram_bytes,
     ]
     .map(grouped);
     format!(
         "{} (core {}): {} of {} forecasts bit-identical with the host's\n\
          {step} instructions a step, {forecast} a forecast (executed, counted by the emulator)\n\
-         image of {flash} bytes of flash, {text} of them code; {sensor} bytes of RAM for each sensor, {stack} bytes of stack at most",
+         flash: image of {flash} bytes, {text} of them code, of the board's {of_flash}\n\
+         RAM: {statics} bytes of variables, {sensor} for each sensor, {stack} of stack at most, of the board's {of_ram}",
         deployed.board, deployed.core, deployed.identical, deployed.compared,
     )
 }

@@ -6,44 +6,38 @@ use serde::Serialize;
 
 use super::numbers::grouped;
 use super::output::Output;
-use crate::config::Fold;
+use crate::config::{Config, Export, Fold, Rounding};
 use crate::error::{Error, Result};
-use crate::export::{Exported, Format, Trained, certificate_path, export, snippet_path};
+use crate::evaluate::device::{DeviceModel, ModelBytes};
+use crate::export::{Exported, Format, Trained, certificate_beside, certificate_path, export_for, snippet_path};
 use crate::files::{expect_place_for_file, write_atomically};
 use crate::fold::Certificate;
-use crate::pack::Budget;
+use crate::pack::{Budget, Core, budget, repack, snippet};
 use crate::report::run_folder::RunFolder;
 use crate::static_fold::{StaticFold, static_fold};
-
-/// The core that a file is packed for. All of them read the packed-pair layout.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-enum Core {
-    Portable,
-    CortexM0,
-    CortexM3,
-    CortexM4,
-    CortexM7,
-    CortexM33,
-    CortexM55,
-    Riscv32,
-}
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The run folder of `rnn train`.
-    run: PathBuf,
-    /// The core that the model is for. One layout serves them all.
+    #[arg(required_unless_present = "repack", conflicts_with = "repack")]
+    run: Option<PathBuf>,
+    /// The core that the model is for: it chooses the order of integer weights, which changes no bit of a forecast.
     #[arg(long, value_enum, default_value = "cortex-m4")]
     target: Core,
     /// The arithmetic.
-    #[arg(long, value_enum, default_value = "int8")]
+    #[arg(long, value_enum, default_value = "int8", conflicts_with = "repack")]
     format: Format,
+    /// Instead of a run folder, a model file whose weights are to be put in the order of another core, without loss.
+    #[arg(long, value_name = "MODEL")]
+    repack: Option<PathBuf>,
+    /// How weights are rounded, instead of as export.rounding says; int8 only.
+    #[arg(long, value_enum)]
+    rounding: Option<Rounding>,
     /// The model file; its type's Rust lines and its certificate are written beside it.
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
     /// Export even if static folding raised the validation loss by more than export.tolerance.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "repack")]
     accept_loss: bool,
 }
 
@@ -54,18 +48,24 @@ struct Report<'a> {
     certificate_file: PathBuf,
     target: Core,
     arithmetic: &'static str,
+    layout: String,
     budget: Budget,
     certificate: &'a Certificate,
     /// What static folding did to the validation loss, where it was asked for.
     static_fold: Option<&'a StaticFold>,
 }
 
-/// Writes a model file with what belongs beside it. The model comes last: where it is new, its companions are too.
-pub fn write(exported: &Exported, model: &Path) -> Result<()> {
-    let mut json = serde_json::to_string_pretty(&exported.certificate)
+/// Writes the certificate beside a model file.
+fn write_certificate(certificate: &Certificate, model: &Path) -> Result<()> {
+    let mut json = serde_json::to_string_pretty(certificate)
         .map_err(|reason| Error::failed(format!("the certificate cannot be written as JSON: {reason}")))?;
     json.push('\n');
-    write_atomically(&certificate_path(model), json.as_bytes())?;
+    write_atomically(&certificate_path(model), json.as_bytes())
+}
+
+/// Writes a model file with what belongs beside it. The model comes last: where it is new, its companions are too.
+pub fn write(exported: &Exported, model: &Path) -> Result<()> {
+    write_certificate(&exported.certificate, model)?;
     write_atomically(&snippet_path(model), exported.snippet.as_bytes())?;
     write_atomically(model, &exported.file)
 }
@@ -116,10 +116,74 @@ fn statically(trained: &Trained<'_>, accept: bool, output: &Output) -> Result<St
     Ok(folded)
 }
 
+#[derive(Serialize)]
+struct Repacked<'a> {
+    model: &'a Path,
+    snippet: PathBuf,
+    /// Beside the new file too, where it lay beside the old one.
+    certificate_file: Option<PathBuf>,
+    target: Core,
+    arithmetic: &'static str,
+    layout: String,
+    budget: Budget,
+}
+
+/// A model file in the order of weights of another core.
+fn repacked(from: &Path, args: &Args, name: &str, output: &Output) -> Result<()> {
+    let bytes = ModelBytes::read(from)?;
+    // Says what is wrong with a file that cannot be read.
+    let certificate = certificate_beside(from, &DeviceModel::open(&bytes, from)?.manifest.provenance.certificate);
+    let file = repack(&bytes, args.target.layout())?
+        .map_err(|refusal| Error::input(format!("{}: {refusal}: write it anew with `rnn export`", from.display())))?;
+    let packed = ModelBytes::new(&file);
+    let mut model = DeviceModel::open(&packed, &args.output)?;
+    if !model.self_test() {
+        return Err(Error::failed(format!("{}: the self-test's forecast is not the one that the file states", from.display())));
+    }
+    let layers = model.layers();
+    if let Some(certificate) = &certificate {
+        write_certificate(certificate, &args.output)?;
+    }
+    write_atomically(
+        &snippet_path(&args.output),
+        snippet(&model.manifest, &layers, model.head(), model.skip_rank(), name).as_bytes(),
+    )?;
+    write_atomically(&args.output, &file)?;
+    let report = Repacked {
+        model: &args.output,
+        snippet: snippet_path(&args.output),
+        certificate_file: certificate.map(|_| certificate_path(&args.output)),
+        target: args.target,
+        arithmetic: model.manifest.arithmetic.name(),
+        layout: model.manifest.layout.to_string(),
+        budget: budget(&model.manifest, &layers, model.head(), model.skip_rank(), file.len()),
+    };
+    output.finish(&report, || {
+        let files = [Some(&report.snippet), report.certificate_file.as_ref()].into_iter().flatten();
+        let files: Vec<String> = files.map(|path| path.display().to_string()).collect();
+        format!(
+            "{}, layout {}\n{}\nwritten: {}, {}",
+            model.manifest.arithmetic,
+            report.layout,
+            costs(&report.budget),
+            args.output.display(),
+            files.join(", ")
+        )
+    })
+}
+
 pub fn run(args: &Args, output: &Output) -> Result<()> {
     let name = file_name(&args.output)?;
     expect_place(&args.output)?;
-    let run = RunFolder::open(&args.run)?;
+    let folder = match (&args.repack, &args.run) {
+        (Some(model), _) => return repacked(model, args, &name, output),
+        (None, Some(run)) => run,
+        (None, None) => return Err(Error::input("name a run folder, or a model file with --repack")),
+    };
+    if args.rounding.is_some() && args.format.arithmetic() == "f32" {
+        return Err(Error::input("--rounding says how weights become int8, and --format asks for f32: leave one of them out"));
+    }
+    let run = RunFolder::open(folder)?;
     let read = run.trained()?;
     let mut trained = Trained { network: &read.network, config: &read.config, dataset: &read.dataset };
     let folded = match read.config.export.fold {
@@ -129,7 +193,9 @@ pub fn run(args: &Args, output: &Output) -> Result<()> {
     if let Some(folded) = &folded {
         trained = Trained { network: &folded.network, config: &folded.config, ..trained };
     }
-    let exported = export(&trained, args.format, &name)?;
+    let rounding = args.rounding.unwrap_or(trained.config.export.rounding);
+    let config = Config { export: Export { rounding, ..trained.config.export }, ..trained.config.clone() };
+    let exported = export_for(&Trained { config: &config, ..trained }, args.format, args.target, &name)?;
     write(&exported, &args.output)?;
     let report = Report {
         model: &args.output,
@@ -137,6 +203,7 @@ pub fn run(args: &Args, output: &Output) -> Result<()> {
         certificate_file: certificate_path(&args.output),
         target: args.target,
         arithmetic: args.format.arithmetic(),
+        layout: exported.layout.to_string(),
         budget: exported.budget,
         certificate: &exported.certificate,
         static_fold: folded.as_ref(),

@@ -1,11 +1,11 @@
 //! `rnn inspect`: what a model file holds.
 
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use embedded_rnn::forecast::Transform;
 use embedded_rnn::image::{Interval, Normalization};
-use embedded_rnn::network::{CellForm, NormForm, ZoneoutForm};
+use embedded_rnn::network::{CellForm, HeadForm, NormForm, ZoneoutForm};
 use serde::Serialize;
 
 use super::numbers::{counted, grouped};
@@ -13,7 +13,7 @@ use super::output::Output;
 use crate::data;
 use crate::error::{Error, Result};
 use crate::evaluate::device::{DeviceModel, ModelBytes};
-use crate::export::certificate_path;
+use crate::export::{certificate_beside, certificate_path};
 use crate::fold::Certificate;
 use crate::pack::{Budget, budget, snippet};
 
@@ -50,6 +50,10 @@ struct Report {
     transform: Transform,
     normalization: Normalization,
     layers: Vec<Layer>,
+    /// Layer norm stands before the head.
+    head_norm: bool,
+    /// Products of the window that a linear skip takes; 0 where there is none.
+    skip_rank: usize,
     /// Offset, scale and limit of each column.
     scaling: Vec<[f32; 3]>,
     budget: Budget,
@@ -78,12 +82,6 @@ fn interval(interval: Interval) -> String {
         Interval::Months(months) => data::Interval::Months(months).to_string(),
         Interval::Microseconds(micros) => data::Interval::Microseconds(micros).to_string(),
     }
-}
-
-/// The certificate that lies beside a model file, if it is the one that the file names.
-fn certificate_beside(model: &Path, digest: &[u8; 32]) -> Option<Certificate> {
-    let text = std::fs::read_to_string(certificate_path(model)).ok()?;
-    serde_json::from_str::<Certificate>(&text).ok().filter(|certificate| certificate.digest() == *digest)
 }
 
 pub fn run(args: &Args, output: &Output) -> Result<()> {
@@ -117,8 +115,10 @@ pub fn run(args: &Args, output: &Output) -> Result<()> {
                 hidden: *hidden,
             })
             .collect(),
+        head_norm: device.head() == HeadForm::Norm,
         scaling: device.pipeline.scaling.to_vec(),
-        budget: budget(&manifest, &layers, bytes.as_slice().len()),
+        skip_rank: device.skip_rank(),
+        budget: budget(&manifest, &layers, device.head(), device.skip_rank(), bytes.as_slice().len()),
         trainer: manifest.provenance.trainer.to_owned(),
         seed: manifest.provenance.seed,
         data_sha256: hex(&manifest.provenance.data),
@@ -128,7 +128,7 @@ pub fn run(args: &Args, output: &Output) -> Result<()> {
         certificate_sha256: hex(&manifest.provenance.certificate),
         certificate: certificate_beside(&args.model, &manifest.provenance.certificate),
         self_test: device.self_test(),
-        type_line: type_line(&snippet(&manifest, &layers, "")),
+        type_line: type_line(&snippet(&manifest, &layers, device.head(), device.skip_rank(), "")),
     };
     output.finish(&report, || people(&report))?;
     if !report.self_test {
@@ -210,7 +210,12 @@ fn people(report: &Report) -> String {
         let kept = if *keep_factors { ", keep factors" } else { "" };
         line(&format!("layer {}", number + 1), format!("{cell}, {inputs} inputs, {hidden} units, zoneout on {zoneout}{kept}"));
     }
-    line("head", format!("dense, {}", counted(usize::from(report.targets) * usize::from(report.horizon), "output")));
+    let norm = if report.head_norm { ", behind layer norm" } else { "" };
+    line("head", format!("dense, {}{norm}", counted(usize::from(report.targets) * usize::from(report.horizon), "output")));
+    if report.skip_rank > 0 {
+        let values = usize::from(report.lookback) * report.columns.len();
+        line("skip", format!("linear, {} of the window's {values} values", counted(report.skip_rank, "product")));
+    }
     line("arithmetic", format!("{}, layout {}", report.arithmetic_detail, report.layout));
     line("flash", format!("{flash} bytes, read in place"));
     line("RAM", format!("{history} bytes for each sensor's history, {state} of stack while a forecast runs"));

@@ -3,17 +3,19 @@
 use std::path::Path;
 
 use embedded_rnn::image::Manifest;
+use sha2::{Digest, Sha256};
 
-use crate::config::Window;
+use crate::config::{Clock, Window};
 use crate::data::{Dataset, Partition, Selection, Series};
 use crate::error::{Error, Result};
 
 /// The columns that a model reads, by the names of the series that it was trained on.
-fn selection(manifest: &Manifest<'_>) -> Selection {
+fn selection(manifest: &Manifest<'_>, clock: Clock) -> Selection {
     let targets = usize::from(manifest.window.targets);
     let names: Vec<String> = manifest.series.columns().map(str::to_owned).collect();
     let (targets, features) = names.split_at(targets.min(names.len()));
     Selection {
+        clock,
         time: (!manifest.series.time.is_empty()).then(|| manifest.series.time.to_owned()),
         targets: targets.to_vec(),
         features: features.to_vec(),
@@ -33,9 +35,16 @@ fn window(manifest: &Manifest<'_>) -> Window {
     }
 }
 
-/// The model's columns of a CSV.
+/// The model's columns of a CSV. The file that the model was trained on is read as in training, whose configuration vouched for its
+/// clock; of another one the clock must only go forward.
 pub fn series(manifest: &Manifest<'_>, csv: &Path) -> Result<Series> {
-    Series::read(csv, &selection(manifest))
+    let is_own = std::fs::read(csv).is_ok_and(|bytes| Sha256::digest(bytes)[..] == manifest.provenance.data);
+    series_by(manifest, csv, if is_own { Clock::Wall } else { Clock::Steady })
+}
+
+/// The model's columns of a CSV whose stamps were written by that clock.
+pub fn series_by(manifest: &Manifest<'_>, csv: &Path, clock: Clock) -> Result<Series> {
+    Series::read(csv, &selection(manifest, clock))
 }
 
 /// Whether a series is the one that the model was trained on.

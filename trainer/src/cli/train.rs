@@ -7,16 +7,18 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::interrupt;
-use super::numbers::{counted, seed};
+use super::numbers::{count, counted, seed};
 use super::output::Output;
 use super::progress::Progress;
 use crate::config::Config;
 use crate::data::{Augmented, Dataset, Part};
 use crate::error::{Error, Result};
 use crate::files::write_atomically;
+use crate::linear::{fit_skip, refit_skip};
 use crate::network::plain::{PlainLstm, PlainNetwork, PlainNorm};
+use crate::preset::{self, Resolved};
 use crate::report::run_folder::{RunFolder, dataset, shape};
-use crate::train::{Ending, EpochReport, Observer, State, StepReport, Task, fit};
+use crate::train::{Ending, EpochReport, Observer, Residual, Skipped, State, StepReport, Task, fit, skip};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -34,6 +36,9 @@ pub struct Args {
     /// Replace a training that the run folder holds.
     #[arg(long)]
     overwrite: bool,
+    /// Threads that share each step; as many as it is worth if left out. The files are the same, byte for byte.
+    #[arg(long, value_name = "N", value_parser = count())]
+    threads: Option<usize>,
 }
 
 /// What a training came to.
@@ -48,6 +53,12 @@ pub struct Outcome {
     /// The best epoch's loss on the validation windows.
     pub validation_loss: f64,
     pub parameters: usize,
+    /// Products of the window that the linear skip takes, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub skip_rank: Option<usize>,
+    /// The share of the network's output that is added to the skip's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network_share: Option<f64>,
     pub training_windows: usize,
     pub validation_windows: usize,
     pub seconds: f64,
@@ -93,19 +104,29 @@ fn metrics(history: &[EpochReport]) -> String {
     text
 }
 
-/// Trains into a run folder, from the start or from the folder's checkpoint.
-pub fn train(config: &Config, dataset: &Dataset, run: &RunFolder, resume: bool, output: &Output) -> Result<Outcome> {
+/// How a training begins, and what it may use.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct How {
+    /// From the run folder's checkpoint.
+    pub resume: bool,
+    /// As many as a step is worth if left out.
+    pub threads: Option<usize>,
+}
+
+/// Trains into a run folder.
+pub fn train(config: &Config, dataset: &Dataset, run: &RunFolder, how: How, output: &Output) -> Result<Outcome> {
     let begun = Instant::now();
     let shape = shape(config, dataset);
     let file = run.checkpoint_file(config, dataset)?;
     let seed = config.training.seed;
-    let start = if resume {
+    let mut skipped = if how.resume {
         run.expect_checkpoint()?;
-        file.load(&shape)?
+        run.read_skip(config, dataset)?
     } else {
         run.write_config(config)?;
-        State::new(&shape, seed)
+        fitted_skip(config, dataset, output)?
     };
+    let skip = skipped.as_ref().map(|skipped| skipped.skip.clone());
     let windows = Augmented { windows: dataset.windows(Part::Training), amplitude: config.regularization.amplitude, seed };
     let validation = Augmented { windows: dataset.windows(Part::Validation), amplitude: 0.0, seed };
     let task = Task {
@@ -113,8 +134,17 @@ pub fn train(config: &Config, dataset: &Dataset, run: &RunFolder, resume: bool, 
         steps: dataset.steps(),
         regularization: &config.regularization,
         training: &config.training,
-        train: &windows,
-        validation: &validation,
+        train: &Residual { windows: &windows, skip: skip.as_ref() },
+        validation: &Residual { windows: &validation, skip: skip.as_ref() },
+        threads: how.threads,
+    };
+    let start = match (how.resume, &skipped) {
+        (true, _) => file.load(&shape)?,
+        (false, None) => State::new(&shape, seed),
+        (false, Some(skipped)) => {
+            run.write_skip(skipped, config, dataset)?;
+            skip::start(&task, seed)?
+        }
     };
     let history = start.history.clone();
     let best = start.best.as_ref().map_or(f64::INFINITY, |best| best.loss);
@@ -135,13 +165,28 @@ pub fn train(config: &Config, dataset: &Dataset, run: &RunFolder, resume: bool, 
     // A resumed training may have ended between its last checkpoint and its metrics.
     write_atomically(&run.metrics(), metrics(&trained.history).as_bytes())?;
     let network = trained.best.params.to_plain();
+    let parameters = parameters(&network);
+    let (network, validation_loss) = match &mut skipped {
+        None => (network, trained.best.loss),
+        Some(skipped) => {
+            let (share, loss) = skip::best_share(&task, &trained.best.params)?;
+            skipped.share = share;
+            if config.network.skip_refit {
+                skipped.refitted = Some(refit_skip(dataset, &fit_skip(dataset, &config.network)?)?);
+            }
+            run.write_skip(skipped, config, dataset)?;
+            (skipped.around(network), loss)
+        }
+    };
     let outcome = Outcome {
-        parameters: parameters(&network),
+        parameters,
+        skip_rank: skipped.as_ref().map(|skipped| skipped.skip.rank),
+        network_share: skipped.as_ref().map(|skipped| skipped.share),
         network,
         run: run.path().to_owned(),
         epochs: trained.history.len(),
         best_epoch: trained.best.epoch,
-        validation_loss: trained.best.loss,
+        validation_loss,
         training_windows: windows.windows.len(),
         validation_windows: validation.windows.len(),
         seconds: begun.elapsed().as_secs_f64(),
@@ -152,6 +197,19 @@ pub fn train(config: &Config, dataset: &Dataset, run: &RunFolder, resume: bool, 
     write_atomically(&run.report(), report.as_bytes())?;
     output.say(summary(&outcome));
     Ok(outcome)
+}
+
+/// The linear skip that a configuration asks for, said aloud.
+fn fitted_skip(config: &Config, dataset: &Dataset, output: &Output) -> Result<Option<Skipped>> {
+    if config.network.skip.is_none() {
+        return Ok(None);
+    }
+    let fit = fit_skip(dataset, &config.network)?;
+    output.say(format!(
+        "linear skip: rank {} of ridge with lambda {}, share {:.2}; validation error (mean square) {:.5}, ridge's own {:.5}",
+        fit.skip.rank, fit.lambda, fit.share, fit.error, fit.ridge_error
+    ));
+    Ok(Some(Skipped { skip: fit.skip, refitted: None, share: 1.0 }))
 }
 
 fn parameters(network: &PlainNetwork) -> usize {
@@ -193,10 +251,14 @@ fn expect_not_own_folder(config: &Path, folder: &Path) -> Result<()> {
 }
 
 pub fn run(args: &Args, output: &Output) -> Result<()> {
-    let mut config = Config::read(&args.config)?;
+    let Resolved { mut config, notes } = preset::read(&args.config)?;
+    notes.iter().for_each(|note| output.say(note));
     config.training.seed = args.seed.unwrap_or(config.training.seed);
     let folder = args.out.clone().unwrap_or_else(|| Path::new("runs").join(args.config.file_stem().unwrap_or_default()));
     let dataset = dataset(&config)?;
+    if let Some(changes) = dataset.series().clock_changes() {
+        output.warn(changes);
+    }
     let run = if args.resume {
         RunFolder::open(&folder)?
     } else {
@@ -204,6 +266,7 @@ pub fn run(args: &Args, output: &Output) -> Result<()> {
         RunFolder::create(&folder, args.overwrite)?
     };
     interrupt::listen()?;
-    let outcome = train(&config, &dataset, &run, args.resume, output)?;
+    let how = How { resume: args.resume, threads: args.threads };
+    let outcome = train(&config, &dataset, &run, how, output)?;
     output.finish(&outcome, || format!("next: rnn export {} --output model.rnn", folder.display()))
 }

@@ -44,7 +44,7 @@ pub fn csv(comparison: &Comparison) -> Result<Vec<u8>> {
         let cost = row.cost.as_ref();
         let board = cost.and_then(|cost| cost.board.as_ref());
         let mut cells = vec![
-            row.name.to_owned(),
+            row.name.clone(),
             row.settings.replace('\n', "; "),
             row.seeds.len().to_string(),
             row.diverged.len().to_string(),

@@ -56,7 +56,7 @@ mod tests {
     fn every_window_counts_once() {
         let series = synthetic(1400, 1, 1, |row, _| ((row * 7) % 23) as f32);
         let dataset = Dataset::new(series, &window(6, 2, 3, Normalization::Last), &Split::default()).unwrap();
-        let shape = Shape { inputs: 2, hidden: vec![5], outputs: 3, norm: None };
+        let shape = Shape { inputs: 2, hidden: vec![5], outputs: 3, norm: None, head_norm: None };
         let params = initialize(&shape, 1);
         let mut workspace = Workspace::new(&shape, &Regularization::default(), 3, ROWS);
         // More than one block of rows, and a rest.

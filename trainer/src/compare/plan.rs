@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use super::rates::{FACTORS, scaled};
 use super::variants::{CONFIGURATION, NONE, VARIANTS};
 use crate::config::place::closest;
 use crate::config::{Config, Data, Export};
@@ -17,7 +18,7 @@ use crate::train::batches::batch_count;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Chosen {
     /// Its name.
-    pub name: &'static str,
+    pub name: String,
     /// Its `[regularization]`, as a user would write it.
     pub settings: String,
     /// What it does.
@@ -30,7 +31,7 @@ pub struct Chosen {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LeftOut {
     /// Its name.
-    pub name: &'static str,
+    pub name: String,
     /// Why.
     pub reason: String,
 }
@@ -65,6 +66,8 @@ pub struct Plan<'a> {
     pub left_out: Vec<LeftOut>,
     /// How many seeds, from 0.
     pub seeds: u64,
+    /// No test error is computed.
+    pub validation_only: bool,
     /// The runs.
     pub runs: Vec<Run>,
 }
@@ -73,7 +76,44 @@ impl<'a> Plan<'a> {
     /// Plans `seeds` runs of each variant in `only`, of every one that applies if it is empty. None is always among them.
     pub fn new(name: &str, config: &'a Config, dataset: &'a Dataset, seeds: u64, only: &[String]) -> Result<Self> {
         let (variants, left_out) = choose(config, only)?;
-        let mut plan = Plan { name: name.to_owned(), config, dataset, variants, left_out, seeds, runs: Vec::new() };
+        Plan::of(name, config, dataset, seeds, variants, left_out)
+    }
+
+    /// Plans `seeds` runs of none and of each variant in `names` at its rates times each of [`FACTORS`]; for validation only.
+    pub fn rates(name: &str, config: &'a Config, dataset: &'a Dataset, seeds: u64, names: &[String]) -> Result<Self> {
+        let (own, _) = choose(config, names)?;
+        let (mut variants, mut left_out): (Vec<Chosen>, Vec<LeftOut>) = (Vec::new(), Vec::new());
+        for variant in own {
+            if variant.name == NONE {
+                variants.push(variant);
+                continue;
+            }
+            for factor in FACTORS {
+                let name = format!("{}-x{factor}", variant.name);
+                let parsed = scaled(&variant.settings, factor).and_then(|settings| Ok((toml::from_str(&settings)?, settings)));
+                let (regularization, settings) = parsed.map_err(|reason| {
+                    Error::failed(format!("the settings of variant {} cannot be scaled: {reason}", variant.name))
+                })?;
+                let candidate = Chosen { name, settings, reason: variant.reason, regularization };
+                match objection(config, &candidate, &variants) {
+                    None => variants.push(candidate),
+                    Some(reason) => left_out.push(LeftOut { name: candidate.name, reason }),
+                }
+            }
+        }
+        Ok(Plan { validation_only: true, ..Plan::of(name, config, dataset, seeds, variants, left_out)? })
+    }
+
+    fn of(
+        name: &str,
+        config: &'a Config,
+        dataset: &'a Dataset,
+        seeds: u64,
+        variants: Vec<Chosen>,
+        left_out: Vec<LeftOut>,
+    ) -> Result<Self> {
+        let mut plan =
+            Plan { name: name.to_owned(), config, dataset, variants, left_out, seeds, validation_only: false, runs: Vec::new() };
         for seed in 0..seeds {
             for variant in 0..plan.variants.len() {
                 let digest = digest(&plan.config_of(variant, seed), dataset)?;
@@ -116,22 +156,22 @@ fn choose(config: &Config, only: &[String]) -> Result<(Vec<Chosen>, Vec<LeftOut>
         let regularization = toml::from_str(variant.settings)
             .map_err(|reason| Error::failed(format!("the settings of variant {} are broken: {reason}", variant.name)))?;
         let settings = variant.settings.to_owned();
-        Ok(Chosen { name: variant.name, settings, reason: variant.reason, regularization })
+        Ok(Chosen { name: variant.name.to_owned(), settings, reason: variant.reason, regularization })
     });
     let own: Result<Chosen> = Ok(Chosen {
-        name: CONFIGURATION,
+        name: CONFIGURATION.to_owned(),
         settings: written(&config.regularization)?,
         reason: "what the configuration says",
         regularization: config.regularization,
     });
     for variant in shipped.chain([own]) {
         let variant = variant?;
-        if variant.name != NONE && !only.is_empty() && !named(variant.name) {
+        if variant.name != NONE && !only.is_empty() && !named(&variant.name) {
             continue;
         }
         match objection(config, &variant, &chosen) {
             None => chosen.push(variant),
-            Some(reason) if named(variant.name) => return Err(Error::input(format!("--only {}: {reason}", variant.name))),
+            Some(reason) if named(&variant.name) => return Err(Error::input(format!("--only {}: {reason}", variant.name))),
             Some(reason) => left_out.push(LeftOut { name: variant.name, reason }),
         }
     }
@@ -203,8 +243,8 @@ mod tests {
         Dataset::new(series, &config.window, &config.data.split).unwrap()
     }
 
-    fn names(plan: &Plan<'_>) -> Vec<&'static str> {
-        plan.variants.iter().map(|variant| variant.name).collect()
+    fn names<'p>(plan: &'p Plan<'_>) -> Vec<&'p str> {
+        plan.variants.iter().map(|variant| variant.name.as_str()).collect()
     }
 
     #[test]
@@ -247,12 +287,26 @@ mod tests {
     }
 
     #[test]
+    fn rates_are_multiplied_and_those_that_cannot_be_say_why() {
+        let config = config(TEXT);
+        let dataset = dataset(&config, 0.0);
+        let plan = Plan::rates("c", &config, &dataset, 2, &["cell-zoneout".to_owned()]).unwrap();
+        assert!(plan.validation_only && !Plan::new("c", &config, &dataset, 2, &[]).unwrap().validation_only);
+        assert_eq!(names(&plan), [NONE, "cell-zoneout-x0.1", "cell-zoneout-x0.3", "cell-zoneout-x1"]);
+        let rates = plan.variants.iter().map(|variant| variant.regularization.zoneout.cell);
+        assert_eq!(rates.collect::<Vec<_>>(), [0.0, 0.05, 0.15, 0.5]);
+        assert_eq!(plan.left_out.len(), 2);
+        assert!(plan.left_out[0].reason.contains("regularization.zoneout.cell = 1.5"), "{:?}", plan.left_out);
+        assert!(Plan::rates("c", &config, &dataset, 2, &["zoneout".to_owned()]).is_err());
+    }
+
+    #[test]
     fn a_configuration_without_regularization_is_none() {
         let config = config(&TEXT.replace("regularization = { zoneout = { cell = 0.25 }, l2 = 0.5 }\n", ""));
         let dataset = dataset(&config, 0.0);
         let plan = Plan::new("c", &config, &dataset, 1, &[]).unwrap();
         let own = plan.left_out.last().unwrap();
-        assert_eq!((own.name, own.reason.as_str()), (CONFIGURATION, "its settings are those of none"));
+        assert_eq!((own.name.as_str(), own.reason.as_str()), (CONFIGURATION, "its settings are those of none"));
     }
 
     #[test]

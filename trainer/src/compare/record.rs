@@ -23,6 +23,8 @@ pub struct Record {
 pub enum Fate {
     /// A trained network.
     Trained(Box<Trained>),
+    /// A trained network of which nothing but validation was measured.
+    Validated(Box<Validated>),
     /// Training diverged: a result too, and with this seed always the same one.
     Diverged {
         /// Where and why.
@@ -54,6 +56,19 @@ pub struct Trained {
     pub export_failure: Option<String>,
 }
 
+/// A training's figures where only validation was measured.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Validated {
+    /// The epoch with the lowest validation loss, from 1.
+    pub best_epoch: usize,
+    /// Validation errors with the weights of the best epoch.
+    pub best: Errors,
+    /// Validation errors with the weights of the last epoch.
+    pub last: Errors,
+    /// A point an epoch.
+    pub curve: Vec<Point>,
+}
+
 /// Errors of one set of weights.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
@@ -81,6 +96,8 @@ pub struct DeviceCost {
     pub model: String,
     /// Its LSTM layers, first to last.
     pub layers: Vec<LayerShape>,
+    /// Its head's form, by the device crate's name of it.
+    pub head: String,
     /// Bytes of the file.
     pub flash_bytes: usize,
     /// Bytes of RAM: history, state and scratch.

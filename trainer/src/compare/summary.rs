@@ -86,7 +86,7 @@ pub struct Reference {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Missing {
     /// Its variant.
-    pub variant: &'static str,
+    pub variant: String,
     /// Its seed.
     pub seed: u64,
 }
@@ -95,7 +95,7 @@ pub struct Missing {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Row {
     /// Its name.
-    pub name: &'static str,
+    pub name: String,
     /// Its `[regularization]`.
     pub settings: String,
     /// What it does.
@@ -182,7 +182,7 @@ impl Comparison {
         for run in &plan.runs {
             match store.load(run)? {
                 Some(record) => records[run.variant].push(record),
-                None => missing.push(Missing { variant: plan.variants[run.variant].name, seed: run.seed }),
+                None => missing.push(Missing { variant: plan.variants[run.variant].name.clone(), seed: run.seed }),
             }
         }
         let mut rows = Vec::new();
@@ -242,7 +242,7 @@ impl Setting {
 fn trained(records: &[Record]) -> impl Iterator<Item = (u64, &Trained)> + Clone {
     records.iter().filter_map(|record| match &record.outcome {
         Fate::Trained(trained) => Some((record.seed, &**trained)),
-        Fate::Diverged { .. } => None,
+        Fate::Validated(_) | Fate::Diverged { .. } => None,
     })
 }
 
@@ -252,7 +252,7 @@ impl Row {
         let figures = |figure: fn(&Trained) -> f64| runs.clone().map(move |(_, run)| figure(run));
         let diverged = records.iter().filter(|record| matches!(record.outcome, Fate::Diverged { .. }));
         Row {
-            name: variant.name,
+            name: variant.name.clone(),
             settings: variant.settings.clone(),
             reason: variant.reason,
             seeds: runs.clone().map(|(seed, run)| Seed { seed, best: run.best, last: run.last }).collect(),
@@ -273,7 +273,7 @@ impl Row {
 }
 
 /// Epoch by epoch, over the curves that reach so far.
-fn mean_curve<'a>(curves: impl Iterator<Item = &'a [Point]> + Clone) -> Vec<Point> {
+pub(super) fn mean_curve<'a>(curves: impl Iterator<Item = &'a [Point]> + Clone) -> Vec<Point> {
     let longest = curves.clone().map(<[Point]>::len).max().unwrap_or(0);
     let at = |epoch: usize| {
         let there = curves.clone().filter_map(move |curve| curve.get(epoch));
@@ -384,6 +384,7 @@ pub(super) mod testing {
         let device = DeviceCost {
             model: format!("{variant}.rnn"),
             layers: vec![LayerShape { inputs: 2, hidden: 4, form: "Plain".into() }],
+            head: "PlainHead".into(),
             flash_bytes: 2048,
             ram_bytes: 512,
             macs: 1000,
@@ -405,8 +406,8 @@ pub(super) mod testing {
 
     /// Two variants beside none, three seeds, one of which diverged.
     pub fn comparison() -> Comparison {
-        let chosen = |name: &'static str| Chosen {
-            name,
+        let chosen = |name: &str| Chosen {
+            name: name.to_owned(),
             settings: format!("{name} = \"<0.1>\""),
             reason: "for the test",
             regularization: Default::default(),
@@ -461,7 +462,7 @@ pub(super) mod testing {
             board: Some("qemu-m4".into()),
             variants: rows,
             baselines: vec![Reference { name: "naive", test: errors(0.65) }, Reference { name: "ridge", test: errors(0.55) }],
-            left_out: vec![LeftOut { name: "between-dropout", reason: "one <layer>".into() }],
+            left_out: vec![LeftOut { name: "between-dropout".into(), reason: "one <layer>".into() }],
             missing: vec![],
             notes: vec![],
         };
@@ -504,7 +505,7 @@ mod tests {
     #[test]
     fn missing_runs_are_listed() {
         let mut comparison = comparison();
-        let missing = |variant, seed| Missing { variant, seed };
+        let missing = |variant: &str, seed| Missing { variant: variant.to_owned(), seed };
         comparison.missing = vec![missing("decay", 0), missing(NONE, 1), missing("decay", 2)];
         let last = notes(&comparison).pop().unwrap();
         assert_eq!(last, "3 of 9 runs are not there yet: none with seed 1; decay with seed 0, 2");

@@ -26,7 +26,7 @@ pub fn table(comparison: &Comparison) -> String {
         let cost = row.cost.as_ref();
         let board = cost.and_then(|cost| cost.board.as_ref());
         table.row([
-            row.name.to_owned(),
+            row.name.clone(),
             spread(row.best.validation_rmse),
             spread(row.best.test_rmse),
             sign(row.sign_best),

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::measure::{ROWS, errors};
 use super::plan::{Plan, Run};
-use super::record::{DeviceCost, Fate, LayerShape, Measured, Point, Record, Trained};
+use super::record::{DeviceCost, Fate, LayerShape, Measured, Point, Record, Trained, Validated};
 use super::statistics::tenth;
 use super::store::Store;
 use crate::config::Config;
@@ -48,6 +48,7 @@ pub(super) fn train(plan: &Plan<'_>, run: &Run, store: &Store, tick: &dyn Fn(u64
     let outcome = fit_one(&config, dataset, &mut clock);
     tick(plan.steps().saturating_sub(clock.seconds.len() as u64));
     let outcome = match outcome {
+        Ok(outcome) if plan.validation_only => Fate::Validated(Box::new(validated(&config, dataset, &outcome))),
         Ok(outcome) => Fate::Trained(Box::new(measured(&config, dataset, &outcome, &clock, run, store)?)),
         Err(Error::Failed(reason)) => Fate::Diverged { reason },
         Err(error) => return Err(error),
@@ -66,8 +67,30 @@ fn fit_one(config: &Config, dataset: &Dataset, clock: &mut Clock<'_>) -> Result<
         training: &config.training,
         train: &Augmented { windows: dataset.windows(Part::Training), amplitude, seed },
         validation: &Augmented { windows: dataset.windows(Part::Validation), amplitude: 0.0, seed },
+        threads: Some(1),
     };
     fit(&task, State::new(&shape, seed), None, clock)
+}
+
+/// The validation errors alone.
+fn validated(config: &Config, dataset: &Dataset, outcome: &Outcome) -> Validated {
+    let mut workspace = Workspace::new(&shape(config, dataset), &config.regularization, dataset.steps(), ROWS);
+    let mut measure = |params: &Params<f32>| errors(&mut workspace, params, &dataset.windows(Part::Validation));
+    Validated {
+        best_epoch: outcome.best.epoch,
+        best: measure(&outcome.best.params),
+        last: measure(&outcome.last),
+        curve: curve(outcome),
+    }
+}
+
+fn curve(outcome: &Outcome) -> Vec<Point> {
+    let point = |report: &EpochReport| Point {
+        epoch: report.epoch,
+        training_loss: report.train_loss,
+        validation_loss: report.validation_loss,
+    };
+    outcome.history.iter().map(point).collect()
 }
 
 fn measured(
@@ -102,18 +125,13 @@ fn measured(
     let device = file(true, &outcome.best.params, &run.stem)?;
     let removes_units = config.regularization.group_lasso.strength > 0.0;
     let device_last = file(removes_units, &outcome.last, &format!("{}-last", run.stem))?;
-    let point = |report: &EpochReport| Point {
-        epoch: report.epoch,
-        training_loss: report.train_loss,
-        validation_loss: report.validation_loss,
-    };
     Ok(Trained {
         best_epoch: outcome.best.epoch,
         steps: outcome.history.last().map_or(0, |report| report.step),
         seconds_per_step: tenth(clock.seconds.clone()).unwrap_or(0.0),
         best,
         last,
-        curve: outcome.history.iter().map(point).collect(),
+        curve: curve(outcome),
         device,
         device_last,
         export_failure,
@@ -129,14 +147,16 @@ fn exported(config: &Config, dataset: &Dataset, params: &Params<f32>) -> Result<
 fn device(exported: &Exported, stem: &str, store: &Store) -> Result<DeviceCost> {
     let model = format!("{stem}.rnn");
     let bytes = ModelBytes::new(&exported.file);
-    let layers = DeviceModel::open(&bytes, Path::new(&model))?.layers();
+    let opened = DeviceModel::open(&bytes, Path::new(&model))?;
     write_atomically(&store.model(&model), &exported.file)?;
     Ok(DeviceCost {
         model,
-        layers: layers
+        layers: opened
+            .layers()
             .into_iter()
             .map(|(inputs, hidden, form)| LayerShape { inputs, hidden, form: form.type_name().to_string() })
             .collect(),
+        head: opened.head().type_name().to_owned(),
         flash_bytes: exported.budget.flash_bytes,
         ram_bytes: exported.budget.ram_bytes,
         macs: exported.budget.macs,

@@ -45,12 +45,25 @@ pub struct Export {
     pub fine_tune: usize,
     /// The share by which static folding may raise the validation loss.
     pub tolerance: f64,
+    /// How weights are rounded to `int8`.
+    pub rounding: Rounding,
 }
 
 impl Default for Export {
     fn default() -> Self {
-        Export { fold: Fold::Exact, fine_tune: 10, tolerance: 0.05 }
+        Export { fold: Fold::Exact, fine_tune: 10, tolerance: 0.05, rounding: Rounding::Compensated }
     }
+}
+
+/// How weights are rounded to `int8`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Rounding {
+    /// Each to the nearest.
+    Nearest,
+    /// Each so that it takes back the errors of others, as the calibration windows tell.
+    #[default]
+    Compensated,
 }
 
 /// What becomes of layer norm at export.
@@ -73,6 +86,9 @@ pub struct Data {
     /// Header of the column with time stamps; without it rows are taken as evenly spaced and unnamed.
     #[serde(default)]
     pub time: Option<String>,
+    /// What kind of clock wrote the time stamps.
+    #[serde(default, skip_serializing_if = "Clock::is_steady")]
+    pub clock: Clock,
     /// Headers of the columns to forecast; a single string is read as a list of one.
     pub target: Names,
     /// Headers of further input columns.
@@ -87,6 +103,26 @@ pub struct Data {
     /// Where training, validation and test begin and end.
     #[serde(default)]
     pub split: Split,
+}
+
+/// The clock that wrote a series' time stamps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Clock {
+    /// It only goes forward: every stamp is one interval after the one before.
+    #[default]
+    Steady,
+    /// A clock on the wall, which is set an hour back or forward now and then (daylight saving). Where stamps without a zone step by
+    /// exactly an hour less or more than the interval, the rows are taken as evenly spaced and the clock as set. Whoever says so vouches
+    /// that no rows overlap or are missing there, which the stamps alone cannot tell.
+    Wall,
+}
+
+impl Clock {
+    /// Whether the clock only goes forward.
+    pub fn is_steady(&self) -> bool {
+        *self == Clock::Steady
+    }
 }
 
 pub use embedded_rnn::forecast::Normalization;
@@ -115,11 +151,41 @@ fn one() -> usize {
 }
 
 /// `[network]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Network {
     /// Units of each LSTM layer, first to last.
     pub hidden: Vec<usize>,
+    /// What the forecast gets beside the network's output.
+    #[serde(default, skip_serializing_if = "Skip::is_none")]
+    pub skip: Skip,
+    /// Products of the window that the skip takes; the fewest that are nearly as good as all where it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skip_rank: Option<usize>,
+    /// Bytes of the skip in an `int8` file, at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skip_flash: Option<usize>,
+    /// When the network is trained, the skip is fitted once more on training and validation rows, with all that was chosen.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub skip_refit: bool,
+}
+
+/// A linear function of the window that is added to the network's output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Skip {
+    /// None.
+    #[default]
+    None,
+    /// The ridge solution that is best on validation, reduced in rank and frozen; the network learns what it leaves.
+    Ridge,
+}
+
+impl Skip {
+    /// Whether there is none.
+    pub fn is_none(&self) -> bool {
+        *self == Skip::None
+    }
 }
 
 /// What training minimizes, on normalized targets.

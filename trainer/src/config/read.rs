@@ -14,20 +14,31 @@ impl Config {
             let line = 1 + bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
             Error::input(format!("{}, line {line}: not UTF-8 text: save the file as UTF-8", path.display()))
         })?;
-        let mut config = Config::parse(text, path)?;
+        Config::parse(text, path)?.located(path)
+    }
+
+    /// The same with `data.path` resolved from the folder of the configuration's file.
+    pub(crate) fn located(mut self, path: &Path) -> Result<Config> {
         let folder = path.parent().unwrap_or(Path::new(""));
-        config.data.path = std::path::absolute(folder.join(&config.data.path))
-            .map_err(|reason| Error::file("resolve", &config.data.path, reason))?;
-        Ok(config)
+        self.data.path = std::path::absolute(folder.join(&self.data.path))
+            .map_err(|reason| Error::file("resolve", &self.data.path, reason))?;
+        Ok(self)
     }
 
     /// Parses and validates a configuration's text; `name` is the file that complaints name. `data.path` stays as it is written.
     pub fn parse(text: &str, name: &Path) -> Result<Config> {
-        let config: Config = toml::from_str(text).map_err(|error| explain(text, name, &error))?;
-        match validate::problem(&config) {
+        Self::parse_filled(text, text, name, true)
+    }
+
+    /// Parses a text that was made by filling in `written`, in which complaints find their lines. Where it is not
+    /// `complete`, only `[data]` is validated.
+    pub(crate) fn parse_filled(text: &str, written: &str, name: &Path, complete: bool) -> Result<Config> {
+        let config: Config = toml::from_str(text).map_err(|error| explain(text, written, name, &error))?;
+        let problem = validate::problem(&config).filter(|problem| complete || problem.key.starts_with("data."));
+        match problem {
             None => Ok(config),
             Some(problem) => {
-                let place = match line_of_key(text, &problem.key) {
+                let place = match line_of_key(written, &problem.key) {
                     Some(line) => format!("{}, line {line}", name.display()),
                     None => name.display().to_string(),
                 };
@@ -46,14 +57,19 @@ impl Config {
 const REQUIRED_TABLES: [&str; 3] = ["data", "window", "network"];
 
 /// One sentence from what TOML's reader found.
-fn explain(text: &str, name: &Path, error: &toml::de::Error) -> Error {
+fn explain(text: &str, written: &str, name: &Path, error: &toml::de::Error) -> Error {
     let message = error.message();
     let span = error.span();
-    let place = match &span {
-        Some(span) => format!("{}, line {}", name.display(), line_of(text, span.start)),
+    let key = span.as_ref().and_then(|span| key_at(text, span.start));
+    let line = match (&span, &key) {
+        (Some(span), _) if text == written => Some(line_of(text, span.start)),
+        (_, Some(key)) => line_of_key(written, key),
+        _ => None,
+    };
+    let place = match line {
+        Some(line) => format!("{}, line {line}", name.display()),
         None => name.display().to_string(),
     };
-    let key = span.as_ref().and_then(|span| key_at(text, span.start));
     let table = |key: &Option<String>| match key.as_deref() {
         Some(key) => format!("[{key}]"),
         None => "the configuration".to_owned(),

@@ -1,6 +1,6 @@
 //! What types cannot say: which values of the settings make sense, alone and together.
 
-use super::{Config, Fold, Normalization, Split};
+use super::{Config, Fold, Network, Normalization, Split};
 use crate::error::{Error, Result};
 use crate::network::plain::NormForm;
 use crate::regularize::settings::{Gates, Mask, Scaling};
@@ -192,8 +192,36 @@ fn network(config: &Config) -> Check {
     }
     match hidden.iter().find(|units| **units == 0 || **units > MAX_HIDDEN) {
         Some(units) => refuse(KEY, format!("{KEY} holds {units}: a layer has 1 to {MAX_HIDDEN} units")),
-        None => Ok(()),
+        None => skip(config),
     }
+}
+
+fn skip(config: &Config) -> Check {
+    let Network { skip, skip_rank, skip_flash, .. } = config.network;
+    for (key, value) in [("network.skip_rank", skip_rank), ("network.skip_flash", skip_flash)] {
+        let Some(value) = value else { continue };
+        if skip.is_none() {
+            return refuse(
+                key,
+                format!("{key} = {value} is of a skip and there is none: set network.skip = \"ridge\", or leave it out"),
+            );
+        }
+        count(key, value, 1_000_000)?;
+    }
+    if config.network.skip_refit && skip.is_none() {
+        let mend = "set network.skip = \"ridge\", or leave it out";
+        return refuse("network.skip_refit", format!("network.skip_refit = true is of a skip and there is none: {mend}"));
+    }
+    let values = config.window.lookback * (config.data.target.to_vec().len() + config.data.features.to_vec().len());
+    if !skip.is_none() && values > usize::from(u16::MAX) {
+        return refuse(
+            "network.skip",
+            format!(
+                "network.skip reads all {values} values of a window and a model file holds 65535: shorten window.lookback, or set network.skip = \"none\""
+            ),
+        );
+    }
+    Ok(())
 }
 
 /// Rates are probabilities short of certainty; `certain` says what certainty would do.
@@ -284,6 +312,17 @@ fn regularization(config: &Config) -> Check {
 fn layer_norm(config: &Config) -> Check {
     let settings = &config.regularization;
     positive("regularization.layer_norm.epsilon", settings.layer_norm.epsilon)?;
+    if settings.layer_norm.head
+        && let Some(units) = config.network.hidden.last().filter(|units| **units < MIN_NORMALIZED)
+    {
+        return refuse(
+            "regularization.layer_norm.head",
+            format!(
+                "regularization.layer_norm.head would normalize the {units} units of the last layer, which leaves no more than their signs: \
+                 use at least {MIN_NORMALIZED} units there in network.hidden"
+            ),
+        );
+    }
     let Some(form) = settings.layer_norm.form else { return Ok(()) };
     let alone = form != NormForm::Joint || settings.layer_norm.per_gate;
     if alone && let Some(units) = config.network.hidden.iter().find(|units| **units < MIN_NORMALIZED) {
@@ -345,7 +384,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::config::Names;
+    use crate::config::{Names, Skip};
 
     fn good() -> Config {
         let text =
@@ -396,6 +435,16 @@ mod tests {
             (|c| c.network.hidden = vec![4; 9], "network.hidden has 9 layers"),
             (|c| c.network.hidden = vec![4, 0], "network.hidden holds 0: a layer has 1 to 512 units"),
             (|c| c.network.hidden = vec![513], "network.hidden holds 513: a layer has 1 to 512 units"),
+            (|c| c.network.skip_rank = Some(2), "network.skip_rank = 2 is of a skip and there is none"),
+            (|c| c.network.skip_refit = true, "network.skip_refit = true is of a skip and there is none"),
+            (|c| (c.network.skip, c.network.skip_rank) = (Skip::Ridge, Some(0)), "network.skip_rank = 0 is too small"),
+            (
+                |c| {
+                    (c.network.skip, c.window.lookback) = (Skip::Ridge, 16_384);
+                    c.data.features = Names::Many((0..4).map(|i| i.to_string()).collect());
+                },
+                "network.skip reads all 81920 values of a window and a model file holds 65535",
+            ),
             (|c| c.regularization.dropout.input = 1.0, "regularization.dropout.input = 1 drops everything: use less than 1"),
             (|c| c.regularization.dropout.between = -0.1, "regularization.dropout.between = -0.1 is not a probability"),
             (|c| c.regularization.dropout.output = f64::NAN, "regularization.dropout.output = NaN is not a probability"),
@@ -427,6 +476,10 @@ mod tests {
                     (norm.form, norm.per_gate, c.network.hidden) = (Some(NormForm::Joint), true, vec![1]);
                 },
                 "regularization.layer_norm would normalize over 1 units",
+            ),
+            (
+                |c| (c.regularization.layer_norm.head, c.network.hidden) = (true, vec![8, 2]),
+                "regularization.layer_norm.head would normalize the 2 units of the last layer",
             ),
             (
                 |c| {
@@ -480,6 +533,8 @@ mod tests {
                 c.regularization.group_lasso.strength = 0.01;
             },
             |c| c.regularization.average = 0.999,
+            |c| (c.regularization.layer_norm.head, c.network.hidden) = (true, vec![2, 3]),
+            |c| (c.regularization.layer_norm.head, c.regularization.group_lasso.strength) = (true, 0.01),
         ];
         for ask in cases {
             let mut config = good();

@@ -21,6 +21,11 @@ impl Series {
     }
 }
 
+/// A CSV's text, UTF-8 without a byte order mark.
+pub(super) fn text<'b>(path: &Path, bytes: &'b [u8]) -> Result<&'b str> {
+    Reader { path, selection: &Selection::default() }.text(bytes)
+}
+
 struct Reader<'a> {
     path: &'a Path,
     selection: &'a Selection,
@@ -114,7 +119,7 @@ impl Reader<'_> {
         }
         let times = match style {
             Some((style, _)) => {
-                let timeline = Timeline::new(stamps, style, &lines);
+                let timeline = Timeline::new(stamps, style, self.selection.clock, &lines);
                 Some(timeline.map_err(|why| Error::input(format!("{}, {why}", self.path.display())))?)
             }
             None => None,
@@ -193,7 +198,7 @@ impl Reader<'_> {
 }
 
 /// The delimiter that the first line holds most often outside quotes; a comma where it holds none.
-fn delimiter(text: &str) -> u8 {
+pub(super) fn delimiter(text: &str) -> u8 {
     let header = text.trim_start_matches(['\r', '\n']).lines().next().unwrap_or("");
     let outside: Vec<&str> = header.split('"').step_by(2).collect();
     let count = |delimiter: u8| outside.iter().flat_map(|part| part.bytes()).filter(|byte| *byte == delimiter).count();

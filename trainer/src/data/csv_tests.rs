@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use proptest::prelude::*;
 
 use super::*;
+use crate::config::Clock;
 use crate::data::Interval;
-use crate::data::testing::{select, write_csv};
+use crate::data::testing::{benchmark, select, write_csv};
 
 fn read(content: impl AsRef<[u8]>, selection: &Selection) -> Result<Series> {
     let file = write_csv(content);
@@ -214,4 +215,20 @@ proptest! {
         let body: String = values.iter().map(|value| format!("{value}\n")).collect();
         prop_assert_eq!(&read(format!("v\n{body}"), &select("v")).unwrap().columns[0].values, &values);
     }
+}
+
+#[test]
+fn a_real_clock_that_was_set_back_is_read_where_it_is_called_a_wall_clock() {
+    let selection = Selection { time: Some("timestamp".into()), clock: Clock::Wall, ..select("value") };
+    let Some(series) = benchmark("nab_machine_temperature.csv", &selection) else { return };
+    let times = series.times.as_ref().unwrap();
+    assert_eq!((series.rows(), times.clock_set()), (22_695, &[10_149][..]));
+    assert_eq!((times.text(10_148).as_str(), times.text(10_149).as_str()), ("2014-01-07 02:55:00", "2014-01-07 02:00:00"));
+    assert_eq!(times.interval(), Some(Interval::Microseconds(300_000_000)));
+    let said = series.clock_changes().unwrap();
+    assert!(
+        said.ends_with(
+            "nab_machine_temperature.csv, line 10151: the clock was set by an hour; its rows are taken as evenly spaced"
+        )
+    );
 }

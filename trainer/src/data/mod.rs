@@ -9,6 +9,7 @@ mod interval;
 mod scaler;
 mod series;
 mod split;
+mod survey;
 #[cfg(test)]
 pub(crate) mod testing;
 mod timeline;
@@ -21,6 +22,7 @@ pub use interval::Interval;
 pub use scaler::{Moments, Scaler};
 pub use series::{Column, Selection, Series};
 pub use split::{Part, Partition};
+pub use survey::{Content, Seen, Survey};
 pub use timeline::Timeline;
 pub use timestamp::{Stamp, Style, Zone};
 pub use windows::Windows;

@@ -5,13 +5,15 @@ use std::path::PathBuf;
 use embedded_rnn::forecast::Transform;
 
 use super::timeline::Timeline;
-use crate::config::Config;
+use crate::config::{Clock, Config};
 
 /// Which columns of a CSV are read, and the transform whose domain their values must lie in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
     /// Header of the time stamps' column.
     pub time: Option<String>,
+    /// The clock that wrote them.
+    pub clock: Clock,
     /// Headers of the columns to forecast.
     pub targets: Vec<String>,
     /// Headers of further inputs.
@@ -24,6 +26,7 @@ impl From<&Config> for Selection {
     fn from(config: &Config) -> Self {
         Selection {
             time: config.data.time.clone(),
+            clock: config.data.clock,
             targets: config.data.target.to_vec(),
             features: config.data.features.to_vec(),
             transform: config.window.transform,
@@ -87,6 +90,20 @@ impl Series {
     /// The file's SHA-256 in hexadecimal.
     pub fn sha256_hex(&self) -> String {
         self.sha256.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Where the clock on the wall was set, in a sentence; `None` where it was not.
+    pub fn clock_changes(&self) -> Option<String> {
+        let rows = self.times.as_ref()?.clock_set();
+        let lines: Vec<String> = rows.iter().map(|row| self.line(*row).to_string()).collect();
+        let (line, was) = if lines.len() == 1 { ("line", "was") } else { ("lines", "was each time") };
+        (!lines.is_empty()).then(|| {
+            format!(
+                "{}, {line} {}: the clock {was} set by an hour; its rows are taken as evenly spaced",
+                self.path.display(),
+                lines.join(", ")
+            )
+        })
     }
 
     /// The stamp of the `ahead`-th sample after the last row (1: the next one), where there are time stamps.

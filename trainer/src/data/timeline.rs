@@ -1,7 +1,11 @@
 //! The time column: strictly increasing, evenly spaced, and continued beyond its end.
 
 use super::interval::{Grid, Interval};
-use super::timestamp::{Stamp, Style};
+use super::timestamp::{Stamp, Style, Zone};
+use crate::config::Clock;
+
+/// By how much clocks on the wall are set.
+const HOUR: i64 = 3_600_000_000;
 
 /// Evenly spaced time stamps, one a row.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,21 +15,39 @@ pub struct Timeline {
     style: Style,
     grid: Grid,
     interval: Option<Interval>,
+    /// Rows before which the clock was set.
+    clock_set: Vec<usize>,
 }
 
 impl Timeline {
-    /// Checks that the stamps increase without a gap; `lines` are the rows' lines in the file, which a refusal names.
-    pub(super) fn new(stamps: Vec<Stamp>, style: Style, lines: &[usize]) -> Result<Timeline, String> {
+    /// Checks that the stamps increase without a gap, but for what the clock admits; `lines` are the rows' lines in the file, which a
+    /// refusal names.
+    pub(super) fn new(stamps: Vec<Stamp>, style: Style, clock: Clock, lines: &[usize]) -> Result<Timeline, String> {
         let grid = Grid::find(&stamps, style);
         let interval = grid.interval(&stamps);
-        let timeline = Timeline { stamps, style, grid, interval };
-        timeline.check(lines)?;
+        let mut timeline = Timeline { stamps, style, grid, interval, clock_set: Vec::new() };
+        timeline.clock_set = timeline.check(clock, lines)?;
         Ok(timeline)
     }
 
-    fn check(&self, lines: &[usize]) -> Result<(), String> {
+    /// By how much the clock was set between two stamps, if it is an hour: only stamps that name no zone can be a wall clock's.
+    fn hour(&self, pair: &[Stamp]) -> Option<i64> {
+        let on_wall = matches!(self.style, Style::DateTime { zone: Zone::Unnamed, .. });
+        let Some(Interval::Microseconds(interval)) = self.interval else { return None };
+        let set = pair[1].micros.checked_sub(pair[0].micros)?.checked_sub(i64::try_from(interval).ok()?)?;
+        (on_wall && set.abs() == HOUR).then_some(set)
+    }
+
+    /// The rows before which the clock was set.
+    fn check(&self, clock: Clock, lines: &[usize]) -> Result<Vec<usize>, String> {
+        let mut clock_set = Vec::new();
         for (row, pair) in self.stamps.windows(2).enumerate() {
             let (line, earlier, later) = (lines[row + 1], self.text(row), self.text(row + 1));
+            let hour = self.hour(pair);
+            if hour.is_some() && clock == Clock::Wall {
+                clock_set.push(row + 1);
+                continue;
+            }
             if pair[1].micros <= pair[0].micros {
                 let how = if pair[1].micros == pair[0].micros { "repeats" } else { "comes after" };
                 let named = if how == "repeats" {
@@ -33,7 +55,13 @@ impl Timeline {
                 } else {
                     format!("{earlier}, which is later")
                 };
-                return Err(format!("line {line}: {later} {how} {named}: sort the rows by time and keep each stamp once"));
+                let mend = match hour {
+                    Some(_) => {
+                        "sort the rows by time and keep each stamp once, or set data.clock = \"wall\" if the clock was set back there"
+                    }
+                    None => "sort the rows by time and keep each stamp once",
+                };
+                return Err(format!("line {line}: {later} {how} {named}: {mend}"));
             }
             // Stamps that increase have at least one step forward, so there is an interval.
             let Some(interval) = self.interval else { continue };
@@ -58,7 +86,12 @@ impl Timeline {
                 ));
             }
         }
-        Ok(())
+        Ok(clock_set)
+    }
+
+    /// Rows before which a clock on the wall was set by an hour.
+    pub fn clock_set(&self) -> &[usize] {
+        &self.clock_set
     }
 
     /// The time between samples; `None` where there are fewer than two.
@@ -101,11 +134,16 @@ impl Timeline {
 #[cfg(test)]
 mod tests {
     use super::{Stamp, Timeline};
+    use crate::config::Clock;
 
     fn timeline(texts: &[&str]) -> Result<Timeline, String> {
+        timeline_of(Clock::Steady, texts)
+    }
+
+    fn timeline_of(clock: Clock, texts: &[&str]) -> Result<Timeline, String> {
         let parsed: Vec<_> = texts.iter().map(|text| Stamp::parse(text).unwrap()).collect();
         let lines: Vec<usize> = (2..texts.len() + 2).collect();
-        Timeline::new(parsed.iter().map(|(stamp, _)| *stamp).collect(), parsed[0].1, &lines)
+        Timeline::new(parsed.iter().map(|(stamp, _)| *stamp).collect(), parsed[0].1, clock, &lines)
     }
 
     #[test]
@@ -129,6 +167,31 @@ mod tests {
         let texts =
             ["2020-10-25T01:00:00+02:00", "2020-10-25T02:00:00+02:00", "2020-10-25T02:00:00+01:00", "2020-10-25T03:00:00+01:00"];
         assert!(timeline(&texts).is_ok());
+    }
+
+    #[test]
+    fn a_clock_on_the_wall_may_be_set_by_an_hour_and_no_other_clock() {
+        let back = ["2014-01-07 02:50", "2014-01-07 02:55", "2014-01-07 02:00", "2014-01-07 02:05"];
+        let forward = ["2014-03-09 01:50", "2014-03-09 01:55", "2014-03-09 03:00", "2014-03-09 03:05"];
+        for texts in [back, forward] {
+            let read = timeline_of(Clock::Wall, &texts).unwrap();
+            assert_eq!((read.clock_set(), read.text(2)), (&[2][..], texts[2].to_owned()));
+        }
+        assert_eq!(timeline_of(Clock::Wall, &back).unwrap().after_end(1).unwrap(), "2014-01-07 02:10");
+        assert!(timeline(&back).unwrap_err().ends_with("or set data.clock = \"wall\" if the clock was set back there"));
+        assert!(timeline(&forward).unwrap_err().contains("12 samples are missing"));
+        // An hourly series repeats a stamp.
+        let hourly = ["2020-10-25 01:00", "2020-10-25 02:00", "2020-10-25 02:00", "2020-10-25 03:00", "2020-10-25 04:00"];
+        assert_eq!(timeline_of(Clock::Wall, &hourly).unwrap().clock_set(), [2]);
+        // Anything but an hour is no clock's change, nor is anything in stamps that name their zone or count seconds.
+        for texts in [
+            &["2014-01-07 02:50", "2014-01-07 02:55", "2014-01-07 02:05", "2014-01-07 02:10"][..],
+            &["2014-01-07 02:50", "2014-01-07 02:55", "2014-01-07 03:05", "2014-01-07 03:10"],
+            &["2014-01-07 02:50Z", "2014-01-07 02:55Z", "2014-01-07 02:00Z", "2014-01-07 02:05Z"],
+            &["300", "600", "4500", "4800"],
+        ] {
+            assert!(timeline_of(Clock::Wall, texts).is_err(), "{texts:?}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The boards that firmware exists for.
 
 use crate::error::{Error, Result};
+use crate::pack::Core;
 
 /// A board: how to build for it and what runs it.
 #[derive(Debug, PartialEq, Eq)]
@@ -9,38 +10,184 @@ pub struct Board {
     pub name: &'static str,
     /// Its core, as programs read it: `m0`, `m3`, `m4`, `m7`, `m33`, `m55`, `riscv32`.
     pub core: &'static str,
+    /// Its core, as people write it.
+    pub core_name: &'static str,
     /// Its folder under `firmware/boards`.
     pub folder: &'static str,
     /// The compiler's name for the core.
     pub target: &'static str,
-    /// The emulator's program, which is also the name of its Debian package.
-    pub emulator: &'static str,
-    /// The emulator's name for the board.
-    pub machine: &'static str,
-    /// A linker that serves where the toolchain brings none.
-    pub linker: &'static str,
-    /// The Debian package of that linker.
-    pub linker_package: &'static str,
+    /// The core itself, where the target's own instructions are fewer than the core has.
+    pub cpu: Option<&'static str>,
+    /// The order of an integer model's weights that it reads fastest.
+    pub packing: Core,
+    /// Features of the board's firmware.
+    pub features: &'static [&'static str],
+    /// How it is emulated.
+    pub emulator: Emulator,
+    /// The linker that serves where the toolchain brings none.
+    pub linker: Linker,
+    /// Bytes of flash that the board has.
+    pub flash: u64,
+    /// Bytes of RAM that the board has.
+    pub ram: u64,
 }
 
-/// All of them.
-pub const BOARDS: &[Board] = &[Board {
+/// How a board is emulated.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Emulator {
+    /// The emulator's program.
+    pub program: &'static str,
+    /// The Debian package of that program.
+    pub package: &'static str,
+    /// The emulator's name for the board.
+    pub machine: &'static str,
+    /// Further arguments.
+    pub arguments: &'static [&'static str],
+    /// Instructions that pass in so many ticks of the counter: what the calibration has to find.
+    pub instructions_in_ticks: (u64, u64),
+}
+
+/// A linker and where it comes from.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Linker {
+    /// The program.
+    pub program: &'static str,
+    /// The Debian package of that program.
+    pub package: &'static str,
+}
+
+const BINUTILS: Linker = Linker { program: "arm-none-eabi-ld", package: "binutils-arm-none-eabi" };
+const LLD: Linker = Linker { program: "ld.lld", package: "lld" };
+
+const fn arm(machine: &'static str, instructions_in_ticks: (u64, u64)) -> Emulator {
+    let program = "qemu-system-arm";
+    Emulator { program, package: program, machine, arguments: &[], instructions_in_ticks }
+}
+
+/// Arm's MPS2 board with a Cortex-M4F; its siblings differ from it in the core.
+const MPS2: Board = Board {
     name: "qemu-m4",
     core: "m4",
+    core_name: "Cortex-M4",
     folder: "qemu-mps2",
     target: "thumbv7em-none-eabihf",
-    emulator: "qemu-system-arm",
-    machine: "mps2-an386",
-    linker: "arm-none-eabi-ld",
-    linker_package: "binutils-arm-none-eabi",
-}];
+    cpu: None,
+    packing: Core::CortexM4,
+    features: &[],
+    emulator: arm("mps2-an386", (40, 1)),
+    linker: BINUTILS,
+    flash: 4 << 20,
+    ram: 4 << 20,
+};
+
+/// All of them.
+pub const BOARDS: &[Board] = &[
+    Board {
+        name: "qemu-m0",
+        core: "m0",
+        core_name: "Cortex-M0",
+        folder: "qemu-microbit",
+        target: "thumbv6m-none-eabi",
+        packing: Core::CortexM0,
+        emulator: arm("microbit", (125, 2)),
+        flash: 256 << 10,
+        ram: 16 << 10,
+        ..MPS2
+    },
+    Board {
+        name: "qemu-m3",
+        core: "m3",
+        core_name: "Cortex-M3",
+        target: "thumbv7m-none-eabi",
+        packing: Core::CortexM3,
+        emulator: arm("mps2-an385", (40, 1)),
+        ..MPS2
+    },
+    MPS2,
+    Board {
+        name: "qemu-m7",
+        core: "m7",
+        core_name: "Cortex-M7",
+        packing: Core::CortexM7,
+        emulator: arm("mps2-an500", (40, 1)),
+        ..MPS2
+    },
+    Board {
+        name: "qemu-m33",
+        core: "m33",
+        core_name: "Cortex-M33",
+        target: "thumbv8m.main-none-eabihf",
+        cpu: Some("cortex-m33"),
+        packing: Core::CortexM33,
+        features: &["dsp"],
+        emulator: arm("mps2-an505", (50, 1)),
+        ..MPS2
+    },
+    Board {
+        name: "qemu-m55",
+        core: "m55",
+        core_name: "Cortex-M55",
+        folder: "qemu-mps3",
+        target: "thumbv8m.main-none-eabihf",
+        cpu: Some("cortex-m55"),
+        packing: Core::CortexM55,
+        features: &["mve"],
+        emulator: arm("mps3-an547", (125, 4)),
+        flash: 512 << 10,
+        ram: 512 << 10,
+        ..MPS2
+    },
+    Board {
+        name: "qemu-riscv32",
+        core: "riscv32",
+        core_name: "RV32IMAC",
+        folder: "qemu-riscv32",
+        target: "riscv32imac-unknown-none-elf",
+        packing: Core::Riscv32,
+        emulator: Emulator {
+            program: "qemu-system-riscv32",
+            package: "qemu-system-misc",
+            machine: "virt",
+            arguments: &["-bios", "none"],
+            instructions_in_ticks: (1, 1),
+        },
+        linker: LLD,
+        flash: 8 << 20,
+        ram: 8 << 20,
+        ..MPS2
+    },
+];
+
+impl Board {
+    /// Where in cargo's target folder for boards this board's builds lie. A core of its own has a folder of its own: the library is built
+    /// for it alone, and in a shared folder two cores would take turns to build it anew.
+    pub fn build_folder(&self) -> &'static str {
+        self.cpu.unwrap_or("")
+    }
+
+    /// Refuses a model file that the board's flash cannot hold, before a build that would end with the linker's words.
+    pub fn expect_room(&self, model: u64) -> Result<()> {
+        if model < self.flash {
+            return Ok(());
+        }
+        Err(Error::failed(format!(
+            "the model file has {model} bytes and {} {} bytes of flash: train a smaller network or choose another board",
+            self.name, self.flash
+        )))
+    }
+}
 
 /// The board of that name.
 pub fn find(name: &str) -> Result<&'static Board> {
-    BOARDS.iter().find(|board| board.name == name).ok_or_else(|| {
-        let known: Vec<&str> = BOARDS.iter().map(|board| board.name).collect();
-        Error::input(format!("--board {name}: no such board; the known ones are {}", known.join(", ")))
-    })
+    BOARDS
+        .iter()
+        .find(|board| board.name == name)
+        .ok_or_else(|| Error::input(format!("--board {name}: no such board; the known ones are {}", names().join(", "))))
+}
+
+/// The names of all of them.
+pub fn names() -> Vec<&'static str> {
+    BOARDS.iter().map(|board| board.name).collect()
 }
 
 #[cfg(test)]
@@ -49,13 +196,37 @@ mod tests {
 
     #[test]
     fn boards_are_found_by_name() {
-        assert_eq!(find("qemu-m4").unwrap().machine, "mps2-an386");
+        assert_eq!(find("qemu-m4").unwrap().emulator.machine, "mps2-an386");
+        for board in BOARDS {
+            assert_eq!(find(board.name).unwrap(), board);
+            assert_eq!(board.name, format!("qemu-{}", board.core));
+        }
     }
 
     #[test]
     fn an_unknown_name_lists_the_known() {
         let error = find("stm32").unwrap_err();
         assert_eq!(error.exit_code(), 2);
-        assert!(error.to_string().contains("--board stm32") && error.to_string().contains("qemu-m4"), "{error}");
+        let known = "qemu-m0, qemu-m3, qemu-m4, qemu-m7, qemu-m33, qemu-m55, qemu-riscv32";
+        assert_eq!(error.to_string(), format!("--board stm32: no such board; the known ones are {known}"));
+    }
+
+    #[test]
+    fn boards_of_one_build_are_of_one_kind() {
+        // Boards that share target and folder link the same programs; what differs may only be the machine.
+        for (a, b) in BOARDS.iter().flat_map(|a| BOARDS.iter().map(move |b| (a, b))) {
+            if (a.target, a.build_folder(), a.folder) == (b.target, b.build_folder(), b.folder) {
+                assert_eq!((a.features, a.flash, a.ram), (b.features, b.flash, b.ram), "{} {}", a.name, b.name);
+            }
+        }
+    }
+
+    #[test]
+    fn a_model_that_flash_cannot_hold_is_refused_with_both_sizes() {
+        let board = find("qemu-m0").unwrap();
+        assert!(board.expect_room(200_000).is_ok());
+        let error = board.expect_room(300_000).unwrap_err();
+        assert_eq!(error.exit_code(), 1);
+        assert!(error.to_string().contains("300000 bytes and qemu-m0 262144 bytes of flash"), "{error}");
     }
 }

@@ -27,16 +27,17 @@ pub struct Output {
 
 /// The path of the emulator for `board`.
 pub fn find(board: &Board) -> Result<PathBuf, Missing> {
-    in_path(board.emulator).ok_or_else(|| Missing {
-        what: board.emulator.to_string(),
-        install: format!("apt-get install --no-install-recommends {}", board.emulator),
+    in_path(board.emulator.program).ok_or_else(|| Missing {
+        what: board.emulator.program.to_string(),
+        install: format!("apt-get install --no-install-recommends {}", board.emulator.package),
     })
 }
 
 /// Runs one firmware image to its end; a program that is still running after `limit` is stopped and is an error.
 pub fn run(emulator: &Path, board: &Board, elf: &Path, limit: Duration) -> Result<Output, Stop> {
     let mut command = Command::new(emulator);
-    command.args(["-machine", board.machine, "-nographic", "-monitor", "none", "-serial", "none"]);
+    command.args(["-machine", board.emulator.machine, "-nographic", "-monitor", "none", "-serial", "none"]);
+    command.args(board.emulator.arguments);
     command.args(["-semihosting-config", "enable=on,target=native"]);
     // One instruction is one nanosecond of virtual time: timers count instructions, and nothing depends on the host's speed.
     command.args(["-icount", "shift=0,sleep=off"]);

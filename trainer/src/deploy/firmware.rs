@@ -15,30 +15,22 @@ use super::{
 use crate::error::Error;
 use crate::files::create_folder;
 
-/// A board's programs, as ELF files.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Programs {
-    /// Streams the held-back series and logs every forecast.
-    pub demo: PathBuf,
-    /// Runs the model file's own vector and one window.
-    pub selftest: PathBuf,
-}
-
 /// The `firmware` folder of the repository that this program was built from.
 pub fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(".")).join("firmware")
 }
 
-/// Builds both programs with what lies in `inputs`, and puts them there too. `target` is cargo's target folder: one for
-/// all boards, so that `core` is built once for each core; `limit` ends a build that hangs.
-pub fn build(
+/// Builds the named programs of a board with what lies in `inputs`, and puts their ELF files there too. `target` is cargo's target
+/// folder: one for all boards, so that `core` is built once for each core; `limit` ends a build that hangs.
+pub fn build<const N: usize>(
     toolchain: &Toolchain,
     board: &Board,
     firmware: &Path,
     inputs: &Path,
     target: &Path,
+    programs: [&str; N],
     limit: Duration,
-) -> Result<Programs, Stop> {
+) -> Result<[PathBuf; N], Stop> {
     let folder = firmware.join("boards").join(board.folder);
     if !folder.join("Cargo.toml").is_file() {
         return Err(Error::input(format!(
@@ -49,11 +41,15 @@ pub fn build(
     }
     // Paths are relative to where the user is, and cargo runs elsewhere: it reads the board's settings from the board's folder.
     let inputs = absolute(inputs)?;
-    let target = absolute(target)?;
+    let target = absolute(&target.join(board.build_folder()))?;
     // The target folder has one place for each program, whatever the model: one build at a time until its programs are taken.
     let _lock = lock(&target)?;
-    let mut command = toolchain::cargo(toolchain, board.target);
-    command.current_dir(&folder).args(["build", "--release", "--locked", "--quiet", "--bins"]);
+    let mut command = toolchain::cargo(toolchain, board);
+    command.current_dir(&folder).args(["build", "--release", "--locked", "--quiet"]);
+    command.args(programs.iter().flat_map(|program| ["--bin", program]));
+    if !board.features.is_empty() {
+        command.arg("--features").arg(board.features.join(","));
+    }
     command.args(toolchain::arguments(toolchain, board.target)).arg("--target-dir").arg(&target);
     // The log's level decides what the image holds: not left to the user's environment.
     command.env("RNN_MODEL_DIR", &inputs).env("DEFMT_LOG", "info");
@@ -70,12 +66,11 @@ pub fn build(
         }
     }
     let release = target.join(board.target).join("release");
-    let take = |name: &str| -> Result<PathBuf, Error> {
-        let (from, to) = (release.join(name), inputs.join(name));
-        fs::copy(&from, &to).map_err(|reason| Error::file("copy", &from, reason))?;
-        Ok(to)
-    };
-    Ok(Programs { demo: take("demo")?, selftest: take("selftest")? })
+    let taken = programs.map(|name| (release.join(name), inputs.join(name)));
+    for (from, to) in &taken {
+        fs::copy(from, to).map_err(|reason| Error::file("copy", from, reason))?;
+    }
+    Ok(taken.map(|(_, to)| to))
 }
 
 /// Waits for other builds in this target folder; the next may begin when the file is dropped.
@@ -113,7 +108,9 @@ mod tests {
     fn a_folder_without_firmware_is_named() {
         let board = boards::find("qemu-m4").unwrap();
         let nowhere = Path::new("no/such/folder");
-        let Err(Stop::Error(error)) = build(&toolchain("cargo"), board, nowhere, nowhere, nowhere, SOME) else { panic!() };
+        let Err(Stop::Error(error)) = build(&toolchain("cargo"), board, nowhere, nowhere, nowhere, ["demo"], SOME) else {
+            panic!()
+        };
         assert_eq!(error.exit_code(), 2);
         assert!(error.to_string().contains("qemu-mps2"), "{error}");
     }
@@ -129,7 +126,8 @@ mod tests {
         let board = boards::find("qemu-m4").unwrap();
         let inputs = folder.path().join("inputs");
         let toolchain = toolchain(cargo.to_str().unwrap());
-        let Err(Stop::Error(error)) = build(&toolchain, board, &source(), &inputs, folder.path(), SOME) else { panic!() };
+        let built = build(&toolchain, board, &source(), &inputs, folder.path(), ["demo"], SOME);
+        let Err(Stop::Error(error)) = built else { panic!() };
         assert_eq!(error.exit_code(), 1);
         assert!(error.to_string().ends_with(&format!("no model in {}", inputs.display())), "{error}");
     }

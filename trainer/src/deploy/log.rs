@@ -53,8 +53,37 @@ pub enum Event {
         /// Forecasts made.
         forecasts: usize,
     },
+    /// Steps of the network's recurrent layers alone.
+    Steps {
+        /// Steps made.
+        count: u64,
+        /// Instructions of all of them.
+        instructions: u64,
+        /// The deepest stack of a step.
+        stack: u64,
+    },
+    /// Bytes of the recurrent layers' memory.
+    Layer {
+        /// The state.
+        state: u64,
+        /// A hidden state, which a step collects beside the old one.
+        hidden: u64,
+    },
+    /// Kernels were compared with the portable code.
+    Battery(Battery),
     /// Anything else.
     Line(Line),
+}
+
+/// A comparison of kernels with the portable code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Battery {
+    /// What the random steps were drawn from.
+    pub seed: u32,
+    /// Steps compared.
+    pub steps: u64,
+    /// Steps of which a bit differed.
+    pub mismatches: u64,
 }
 
 /// A line for people.
@@ -123,6 +152,17 @@ fn parse(level: &str, message: &str, place: Option<String>) -> Result<Event> {
             refused: number(message, "refused")?,
             forecasts: number(message, "forecasts")?,
         },
+        "steps" => Event::Steps {
+            count: number(message, "count")?,
+            instructions: number(message, "instructions")?,
+            stack: number(message, "stack")?,
+        },
+        "layer" => Event::Layer { state: number(message, "state")?, hidden: number(message, "hidden")? },
+        "battery" => Event::Battery(Battery {
+            seed: number(message, "seed")?,
+            steps: number(message, "steps")?,
+            mismatches: number(message, "mismatches")?,
+        }),
         _ => Event::Line(Line { level: level.to_string(), text: message.to_string(), place }),
     })
 }
@@ -175,6 +215,15 @@ mod tests {
         );
         assert_eq!(event("instructions forecast=11000 step=1000"), Event::Instructions { forecast: 11_000, step: 1_000 });
         assert_eq!(event("memory forecaster=640 stack=1024"), Event::Memory { forecaster: 640, stack: 1024 });
+        assert_eq!(
+            event("steps count=128 instructions=281600 stack=96"),
+            Event::Steps { count: 128, instructions: 281_600, stack: 96 }
+        );
+        assert_eq!(event("layer state=408 hidden=128"), Event::Layer { state: 408, hidden: 128 });
+        assert_eq!(
+            event("battery seed=3 steps=2500 mismatches=0 first=0 refused=0"),
+            Event::Battery(Battery { seed: 3, steps: 2500, mismatches: 0 })
+        );
         assert_eq!(event("done samples=400 refused=1 forecasts=268"), Event::Done { samples: 400, refused: 1, forecasts: 268 });
     }
 

@@ -1,43 +1,14 @@
 //! The whole way: link the model, build, test, run, read the log.
 
-use std::{fs, path::Path, time::Duration};
-
 use super::{
     boards::Board,
-    emulator, firmware,
     inputs::Inputs,
-    log::{self, Event, Forecast, Line},
+    log::{Event, Forecast, Line},
+    machine::{Limits, Machine, Places},
     sizes::{self, Sizes},
     stop::Stop,
-    toolchain,
 };
 use crate::error::Error;
-
-/// Where things are read and written.
-#[derive(Clone, Copy, Debug)]
-pub struct Places<'a> {
-    /// The `firmware` folder; [`firmware::source`] is this repository's.
-    pub firmware: &'a Path,
-    /// Where the model and its test data are laid out for the build.
-    pub work: &'a Path,
-    /// Cargo's target folder for all boards.
-    pub target: &'a Path,
-}
-
-/// How long each part may take by the clock on the wall.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Building the firmware, library and dependencies included.
-    pub build: Duration,
-    /// Running one program.
-    pub run: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Limits { build: Duration::from_secs(900), run: Duration::from_secs(120) }
-    }
-}
 
 /// What the board did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,38 +49,15 @@ impl BoardRun {
 
 /// Builds the firmware for `board` around `inputs`, runs its self-test and its demo, and returns what the demo logged.
 pub fn run(board: &'static Board, inputs: &Inputs<'_>, places: &Places<'_>, limits: &Limits) -> Result<BoardRun, Stop> {
-    // Whatever is missing is said before a build of a minute.
-    let emulator = emulator::find(board)?;
-    let toolchain = toolchain::find(board)?;
-    inputs.write(places.work)?;
-    let programs = firmware::build(&toolchain, board, places.firmware, places.work, places.target, limits.build)?;
-
-    let execute = |program: &Path| -> Result<(Vec<u8>, Vec<Event>), Stop> {
-        let elf = fs::read(program).map_err(|reason| Error::file("read", program, reason))?;
-        let output = emulator::run(&emulator, board, program, limits.run)?;
-        let events = log::decode(&elf, &output.log);
-        if output.success { Ok((elf, events?)) } else { Err(ended_badly(board, program, events, &output.complaint).into()) }
-    };
-    let (_, events) = execute(&programs.selftest)?;
+    let machine = Machine::find(board, *places, *limits)?;
+    board.expect_room(inputs.model.len() as u64)?;
+    let [selftest, demo] = machine.build(inputs, ["selftest", "demo"])?;
     let mut lines = Vec::new();
-    lines.extend(events.into_iter().filter_map(|event| if let Event::Line(line) = event { Some(line) } else { None }));
-    let (elf, events) = execute(&programs.demo)?;
-    let sizes = sizes::of(&elf, &programs.demo)?;
-    Ok(gather(board, events, lines, sizes, inputs.test_bytes())?)
-}
-
-/// The last word of a program that ended with failure: what its panic said, else the log's last error.
-fn ended_badly(board: &Board, program: &Path, events: Result<Vec<Event>, Error>, complaint: &str) -> Error {
-    let logged = || {
-        let line = |event: &Event| if let Event::Line(line) = event { Some(line.to_string()) } else { None };
-        events.ok().and_then(|events| events.iter().rev().find_map(line))
-    };
-    let reason = match complaint {
-        "" => logged().unwrap_or_else(|| "it gave no reason".into()),
-        complaint => complaint.replace('\n', "; "),
-    };
-    let name = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy();
-    Error::failed(format!("the program {name} failed on {}: {reason}", board.name))
+    let tested = machine.execute(&selftest)?.events;
+    lines.extend(tested.into_iter().filter_map(|event| if let Event::Line(line) = event { Some(line) } else { None }));
+    let executed = machine.execute(&demo)?;
+    let sizes = sizes::of(&executed.elf, &demo)?;
+    Ok(gather(board, executed.events, lines, sizes, inputs.test_bytes())?)
 }
 
 /// The demo's log, complete or an error that names what it lacks.
@@ -129,6 +77,9 @@ fn gather(
             Event::Instructions { forecast, step } => cost = Some((forecast, step)),
             Event::Memory { forecaster, stack } => memory = Some((forecaster, stack)),
             Event::Done { refused, forecasts, .. } => done = Some((refused, forecasts)),
+            Event::Steps { .. } | Event::Layer { .. } | Event::Battery(_) => {
+                return Err(Error::failed(format!("the log of {} has a line of another program", board.name)));
+            }
             Event::Line(line) => lines.push(line),
         }
     }
@@ -195,16 +146,5 @@ mod tests {
             let error = gathered(events).unwrap_err();
             assert_eq!(error.exit_code(), 1, "{index}");
         }
-    }
-
-    #[test]
-    fn a_program_that_fails_gives_its_reason() {
-        let board = boards::find("qemu-m4").unwrap();
-        let line = |text: &str| Event::Line(Line { level: "error".into(), text: text.into(), place: None });
-        let log = || Ok(vec![line("first"), line("the vector fails")]);
-        let said = |events, complaint| ended_badly(board, Path::new("x/selftest"), events, complaint).to_string();
-        assert_eq!(said(log(), ""), "the program selftest failed on qemu-m4: the vector fails");
-        assert_eq!(said(log(), "panicked at a.rs:1\noops"), "the program selftest failed on qemu-m4: panicked at a.rs:1; oops");
-        assert_eq!(said(Err(Error::failed("damaged")), ""), "the program selftest failed on qemu-m4: it gave no reason");
     }
 }

@@ -41,6 +41,10 @@ pub fn of(elf: &[u8], path: &Path) -> Result<Sizes> {
         if !sh_flags.contains(elf::SHF_ALLOC) {
             continue;
         }
+        // A stretch of memory that the linker script sets aside: nothing lies in it.
+        if matches!(section.name(), Ok(".stack" | ".heap")) {
+            continue;
+        }
         let size = section.size();
         // The vector table holds addresses and no code, yet belongs to the program rather than to its constants.
         let code = sh_flags.contains(elf::SHF_EXECINSTR) || section.name() == Ok(".vector_table");

@@ -51,11 +51,11 @@ struct Candidate {
 /// The first toolchain that can build for `board`.
 pub fn find(board: &Board) -> Result<Toolchain, Stop> {
     let candidates: Vec<Candidate> = [OsStr::new("rustc"), OsStr::new(DISTRIBUTION)].into_iter().filter_map(ask).collect();
-    Ok(choose(board, &candidates, in_path(board.linker))?)
+    Ok(choose(board, &candidates, in_path(board.linker.program))?)
 }
 
-/// A command of `toolchain`'s cargo for `target`, free of what an outer build left in the environment.
-pub fn cargo(toolchain: &Toolchain, target: &str) -> Command {
+/// A command of `toolchain`'s cargo for `board`, free of what an outer build left in the environment.
+pub fn cargo(toolchain: &Toolchain, board: &Board) -> Command {
     let mut command = Command::new(&toolchain.cargo);
     for (key, _) in std::env::vars_os() {
         if belongs_to_outer_build(&key.to_string_lossy()) {
@@ -63,8 +63,12 @@ pub fn cargo(toolchain: &Toolchain, target: &str) -> Command {
         }
     }
     command.env("RUSTC", &toolchain.rustc);
+    let variable = |name: &str| format!("CARGO_TARGET_{}_{name}", board.target.to_uppercase().replace(['-', '.'], "_"));
     if let Some(linker) = &toolchain.linker {
-        command.env(format!("CARGO_TARGET_{}_LINKER", target.to_uppercase().replace('-', "_")), linker);
+        command.env(variable("LINKER"), linker);
+    }
+    if let Some(cpu) = board.cpu {
+        command.env(variable("RUSTFLAGS"), format!("-Ctarget-cpu={cpu}"));
     }
     if toolchain.library == Library::Source {
         // Building the library is not stable yet; a compiler builds its own library's source whatever its channel.
@@ -123,7 +127,7 @@ fn choose(board: &Board, candidates: &[Candidate], linker: Option<PathBuf>) -> R
         Some(_) => None,
         None => Some(linker.or_else(|| candidates.iter().find_map(Candidate::linker)).ok_or_else(|| Missing {
             what: format!("a linker for {}", board.target),
-            install: format!("apt-get install --no-install-recommends {}", board.linker_package),
+            install: format!("apt-get install --no-install-recommends {}", board.linker.package),
         })?),
     };
     let program = |name: &str| candidate.sysroot.join("bin").join(name).with_extension(std::env::consts::EXE_EXTENSION);
@@ -257,11 +261,17 @@ mod tests {
             library: Library::Source,
             linker: Some("bin/ld".into()),
         };
-        let command = cargo(&toolchain, "thumbv7em-none-eabihf");
-        let set = |key: &str| command.get_envs().find(|(name, _)| *name == key).and_then(|(_, value)| value.map(OsStr::to_owned));
-        assert_eq!(set("CARGO_TARGET_THUMBV7EM_NONE_EABIHF_LINKER"), Some("bin/ld".into()));
-        assert_eq!(set("RUSTC"), Some("bin/rustc".into()));
-        assert_eq!(set("RUSTC_BOOTSTRAP"), Some("1".into()));
+        fn set(command: &Command, key: &str) -> Option<std::ffi::OsString> {
+            command.get_envs().find(|(name, _)| *name == key).and_then(|(_, value)| value.map(OsStr::to_owned))
+        }
+        let command = cargo(&toolchain, boards::find("qemu-m55").unwrap());
+        assert_eq!(set(&command, "CARGO_TARGET_THUMBV8M_MAIN_NONE_EABIHF_LINKER"), Some("bin/ld".into()));
+        assert_eq!(set(&command, "CARGO_TARGET_THUMBV8M_MAIN_NONE_EABIHF_RUSTFLAGS"), Some("-Ctarget-cpu=cortex-m55".into()));
+        let command = cargo(&toolchain, boards::find("qemu-m4").unwrap());
+        assert_eq!(set(&command, "CARGO_TARGET_THUMBV7EM_NONE_EABIHF_RUSTFLAGS"), None);
+        assert_eq!(set(&command, "CARGO_TARGET_THUMBV7EM_NONE_EABIHF_LINKER"), Some("bin/ld".into()));
+        assert_eq!(set(&command, "RUSTC"), Some("bin/rustc".into()));
+        assert_eq!(set(&command, "RUSTC_BOOTSTRAP"), Some("1".into()));
         assert_eq!(arguments(&toolchain, "t"), ["--target", "t", "-Zbuild-std=core"]);
         assert_eq!(arguments(&Toolchain { library: Library::Installed, ..toolchain }, "t"), ["--target", "t"]);
     }

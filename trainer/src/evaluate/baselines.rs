@@ -1,10 +1,10 @@
 //! Forecasts that need no network. A model that does not beat them is not worth its flash.
 
-use super::ridge::Ridge;
 use super::season::find_season;
 use crate::config::Normalization;
 use crate::data::{Dataset, Part, Windows};
 use crate::error::Result;
+use crate::linear::Ridge;
 
 /// A forecaster in raw units.
 pub trait Baseline {
@@ -86,6 +86,16 @@ impl Baseline for Naive {
         for (column, out) in by_target(windows, out) {
             out.fill(column[origin - 1]);
         }
+    }
+}
+
+impl Baseline for Ridge {
+    fn name(&self) -> &'static str {
+        "ridge"
+    }
+
+    fn forecast(&self, windows: &Windows<'_>, index: usize, out: &mut [f32]) {
+        Ridge::forecast(self, windows, index, out);
     }
 }
 

@@ -6,11 +6,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use embedded_rnn::Int8;
-use embedded_rnn::arithmetic::{Element, Float, Libm, Micromath, Number, Rational};
+use embedded_rnn::arithmetic::{Element, Float, Libm, Linear, Micromath, Number, Rational};
 use embedded_rnn::forecast::{Pipeline, Recurrent, SelfTest};
-use embedded_rnn::image::{Arithmetic, Functions, Image, LoadError, Manifest, RecordKind, forecast_checksum};
-use embedded_rnn::network::{CellForm, ZoneoutForm};
+use embedded_rnn::image::{Arithmetic, Cursor, Functions, Image, Layout, LoadError, Manifest, RecordKind, forecast_checksum};
+use embedded_rnn::network::{CellForm, HeadForm, NormHead, PlainHead, ZoneoutForm};
+use embedded_rnn::{Cell16, Int8, PackedPair, RowMajor};
 
 use super::cell::{self, Buffers, Cell};
 use crate::error::{Error, Result};
@@ -65,16 +65,46 @@ impl<'m, N: Number> Layer<'m, N> {
     }
 }
 
+/// The head of a form that is known only at run time.
+#[derive(Clone, Debug)]
+enum Head<'m, N: Number> {
+    Plain(N::Dense<'m, PlainHead>),
+    Norm(N::Dense<'m, NormHead>),
+}
+
+/// A linear skip with the sums of a window.
+#[derive(Clone, Debug)]
+struct Skip<'m, N: Linear> {
+    weights: N::Skip<'m>,
+    sums: Vec<N::Partial>,
+    /// Steps that have passed by.
+    steps: usize,
+}
+
+impl<'m, N: Linear> Skip<'m, N> {
+    /// The skip that follows the head, where one does.
+    fn bind(records: &mut Cursor<'m>, layer: u16, window: usize, outputs: usize) -> std::result::Result<Option<Self>, LoadError> {
+        if records.upcoming() != Some(RecordKind::Skip as u16) {
+            return Ok(None);
+        }
+        let record = records.next(RecordKind::Skip)?;
+        record.expect_shape(layer, window, outputs)?;
+        let weights = N::bind_skip(&record)?;
+        Ok(Some(Skip { weights, sums: vec![N::Partial::ZERO; record.header().form.into()], steps: 0 }))
+    }
+}
+
 /// A network in one number system with its state.
 #[derive(Clone, Debug)]
-struct Engine<'m, N: Number> {
+struct Engine<'m, N: Linear> {
     layers: Vec<Layer<'m, N>>,
-    head: N::Dense<'m>,
+    head: Head<'m, N>,
+    skip: Option<Skip<'m, N>>,
     /// After every step: the hidden states of all layers are appended here if it is there.
     trace: Option<Vec<Vec<N::Activation>>>,
 }
 
-impl<'m, N: Number> Engine<'m, N> {
+impl<'m, N: Linear> Engine<'m, N> {
     fn bind(image: &Image<'m>) -> std::result::Result<Bound<'m, Self>, LoadError> {
         let manifest = &image.manifest;
         if manifest.arithmetic != N::ARITHMETIC {
@@ -123,7 +153,13 @@ impl<'m, N: Number> Engine<'m, N> {
         }
         let head = records.next(RecordKind::Dense)?;
         head.expect_shape(window.layers, width, outputs)?;
-        let engine = Engine { layers, head: N::bind_dense(&head)?, trace: None };
+        let head = match HeadForm::from_number(head.header().form).ok_or(malformed(RecordKind::Dense))? {
+            HeadForm::Plain => Head::Plain(N::bind_dense(&head)?),
+            HeadForm::Norm => Head::Norm(N::bind_dense(&head)?),
+        };
+        let values = usize::from(window.lookback) * usize::from(window.features);
+        let skip = Skip::bind(&mut records, window.layers + 1, values, outputs)?;
+        let engine = Engine { layers, head, skip, trace: None };
         let test = records.next(RecordKind::SelfTest)?;
         test.expect_shape(0, window.lookback.into(), outputs)?;
         let test = SelfTest::read(&test, window.lookback.into(), window.features.into())?;
@@ -133,7 +169,13 @@ impl<'m, N: Number> Engine<'m, N> {
 
     fn head(&self, y: &mut [f32]) {
         if let Some(last) = self.layers.last() {
-            N::dense(&self.head, &last.buffers.h, y);
+            match &self.head {
+                Head::Plain(head) => N::dense(head, &last.buffers.h, y),
+                Head::Norm(head) => N::dense(head, &last.buffers.h, y),
+            }
+        }
+        if let Some(skip) = &self.skip {
+            N::add(&skip.weights, &skip.sums, 0, y);
         }
     }
 }
@@ -144,9 +186,13 @@ struct Bound<'m, E> {
     test: SelfTest<'m>,
 }
 
-impl<N: Number> Recurrent<N> for Engine<'_, N> {
+impl<N: Linear> Recurrent<N> for Engine<'_, N> {
     fn reset(&mut self) {
         self.layers.iter_mut().for_each(Layer::reset);
+        if let Some(skip) = &mut self.skip {
+            skip.sums.fill(N::Partial::ZERO);
+            skip.steps = 0;
+        }
     }
 
     fn input(&mut self) -> &mut [N::Activation] {
@@ -154,6 +200,10 @@ impl<N: Number> Recurrent<N> for Engine<'_, N> {
     }
 
     fn step(&mut self) {
+        if let (Some(skip), Some(layer)) = (&mut self.skip, self.layers.first()) {
+            N::accumulate(&skip.weights, skip.steps, &layer.buffers.xh[..layer.inputs], &mut skip.sums);
+            skip.steps += 1;
+        }
         for l in 0..self.layers.len() {
             let (below, rest) = self.layers.split_at_mut(l);
             if let Some(below) = below.last() {
@@ -170,6 +220,9 @@ impl<N: Number> Recurrent<N> for Engine<'_, N> {
 #[derive(Clone, Debug)]
 enum Arm<'m> {
     Int8(Engine<'m, Int8>),
+    Rows(Engine<'m, Int8<RowMajor>>),
+    Cell16(Engine<'m, Int8<PackedPair, Cell16>>),
+    RowsCell16(Engine<'m, Int8<RowMajor, Cell16>>),
     Rational(Engine<'m, Float<Rational>>),
     Libm(Engine<'m, Float<Libm>>),
     Micromath(Engine<'m, Float<Micromath>>),
@@ -180,6 +233,9 @@ macro_rules! on_engine {
     ($arm:expr, $engine:ident => $body:expr) => {
         match $arm {
             Arm::Int8($engine) => $body,
+            Arm::Rows($engine) => $body,
+            Arm::Cell16($engine) => $body,
+            Arm::RowsCell16($engine) => $body,
             Arm::Rational($engine) => $body,
             Arm::Libm($engine) => $body,
             Arm::Micromath($engine) => $body,
@@ -231,6 +287,11 @@ impl<'m> DeviceModel<'m> {
             Arithmetic::F32 { functions: Functions::Rational } => bound!(Arm::Rational, Float<Rational>),
             Arithmetic::F32 { functions: Functions::Libm } => bound!(Arm::Libm, Float<Libm>),
             Arithmetic::F32 { functions: Functions::Micromath } => bound!(Arm::Micromath, Float<Micromath>),
+            Arithmetic::Int8Cell16 { .. } if image.manifest.layout == Layout::RowMajor => {
+                bound!(Arm::RowsCell16, Int8<RowMajor, Cell16>)
+            }
+            Arithmetic::Int8Cell16 { .. } => bound!(Arm::Cell16, Int8<PackedPair, Cell16>),
+            _ if image.manifest.layout == Layout::RowMajor => bound!(Arm::Rows, Int8<RowMajor>),
             _ => bound!(Arm::Int8, Int8),
         };
         let (manifest, digest) = (image.manifest, image.digest);
@@ -240,6 +301,19 @@ impl<'m> DeviceModel<'m> {
     /// Inputs, units and form of each LSTM layer.
     pub fn layers(&self) -> Vec<(usize, usize, CellForm)> {
         on_engine!(&self.arm, engine => engine.layers.iter().map(|layer| (layer.inputs, layer.hidden, layer.form)).collect())
+    }
+
+    /// The head's form.
+    pub fn head(&self) -> HeadForm {
+        on_engine!(&self.arm, engine => match engine.head {
+            Head::Plain(_) => HeadForm::Plain,
+            Head::Norm(_) => HeadForm::Norm,
+        })
+    }
+
+    /// Products of the window that a linear skip takes; 0 where there is none.
+    pub fn skip_rank(&self) -> usize {
+        on_engine!(&self.arm, engine => engine.skip.as_ref().map_or(0, |skip| skip.sums.len()))
     }
 
     /// The forecast `[targets][horizon]` in raw units from a window of raw samples `[lookback][F]`, oldest first. The message says
@@ -279,6 +353,9 @@ impl<'m> DeviceModel<'m> {
         let one = f64::from(embedded_rnn::arithmetic::ACTIVATION_ONE);
         let states: Vec<Vec<f64>> = match &mut self.arm {
             Arm::Int8(engine) => traced(&mut engine.trace, |h| f64::from(h) / one),
+            Arm::Rows(engine) => traced(&mut engine.trace, |h| f64::from(h) / one),
+            Arm::Cell16(engine) => traced(&mut engine.trace, |h| f64::from(h) / one),
+            Arm::RowsCell16(engine) => traced(&mut engine.trace, |h| f64::from(h) / one),
             Arm::Rational(engine) => traced(&mut engine.trace, f64::from),
             Arm::Libm(engine) => traced(&mut engine.trace, f64::from),
             Arm::Micromath(engine) => traced(&mut engine.trace, f64::from),

@@ -5,6 +5,6 @@ pub mod baselines;
 pub mod by_baseline;
 mod cell;
 pub mod device;
+pub mod hidden;
 pub mod metrics;
-pub mod ridge;
 pub mod season;

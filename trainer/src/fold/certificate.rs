@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::Target;
 use super::rewrite::Rewrite;
+use crate::config::Rounding;
 use crate::error::{Error, Result};
 
 /// The largest relative difference that rounding in `f64` explains. Rewrites stay below 1e-12 on ordinary networks; one that
@@ -71,12 +72,27 @@ pub struct Measurements {
     /// For each layer, root mean square error of h on the device against folded `f64`, relative to h's deviation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hidden_rmse: Option<Vec<f64>>,
+    /// How weights were rounded; absent for `f32`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rounding: Option<Rounding>,
+    /// What weights rounded to nearest would have given instead, where they were not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nearest: Option<NearestMeasurements>,
     /// Input values that were clamped to the file's stated largest value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub saturated_inputs: Option<u64>,
     /// What was chosen so that no accumulator can overflow, one line a choice.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accumulator: Option<Vec<String>>,
+}
+
+/// The two measurements that tell of rounding, of the same network with weights rounded to nearest.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct NearestMeasurements {
+    /// As [`Measurements::forecast_agreement_rms`].
+    pub forecast_agreement_rms: f64,
+    /// As [`Measurements::hidden_rmse`].
+    pub hidden_rmse: Vec<f64>,
 }
 
 /// The whole certificate.
@@ -166,6 +182,8 @@ mod tests {
         certificate.measurements = Measurements {
             forecast_agreement_rms: Some(0.1 + 0.2),
             hidden_rmse: Some(vec![1.0 / 3.0]),
+            rounding: Some(Rounding::Compensated),
+            nearest: Some(NearestMeasurements { forecast_agreement_rms: 0.7, hidden_rmse: vec![2.0 / 3.0] }),
             saturated_inputs: None,
             accumulator: Some(vec!["layer 1: rows swapped".into()]),
         };

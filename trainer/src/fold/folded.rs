@@ -1,8 +1,10 @@
 //! The folded network: what the device computes, in `f64`.
 
+use super::head_norm;
 use super::mean::MeanNetwork;
 use crate::config::Normalization;
 use crate::network::plain::{NormForm, PlainDense, PlainLstm, PlainNorm};
+use crate::network::skip::PlainSkip;
 use crate::regularize::settings::Reading;
 
 /// How a value enters the first layer: `(z - offset)*scale`, z in the transformed domain.
@@ -139,14 +141,30 @@ pub struct FoldedLstm {
     pub zoneout: Option<FoldedZoneout>,
 }
 
+/// What is left of layer norm before the head: `y = r*(V h) + d` with `r = 1/sqrt(var h + ε)`, over the last layer's original units; those
+/// that were removed count as zeros.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FoldedHeadNorm {
+    /// ε, in squares of what the last layer carries (see [`Carried`]).
+    pub epsilon: f64,
+    /// Units of the last layer before any was removed.
+    pub divisor: usize,
+    /// V is centered; before that, `y = r*V (h - mean h) + d`.
+    pub centered: bool,
+}
+
 /// A network from the transformed domain to the transformed domain.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FoldedNetwork {
     /// First to last.
     pub layers: Vec<FoldedLstm>,
     /// Gives forecasts in the transformed domain; under [`Normalization::Last`] without the last value of the target's own column,
-    /// which is feature number t for target t and is added by the device.
+    /// which is feature number t for target t and is added by the device. Its `norm` is empty, see below.
     pub head: PlainDense,
+    /// Layer norm before the head.
+    pub head_norm: Option<FoldedHeadNorm>,
+    /// Adds to what the head gives, from the scaled window; its constant is in the head.
+    pub skip: Option<PlainSkip>,
     /// `[F]`; the step input is sample-major, index `p*F + f`.
     pub inputs: Vec<InputScaler>,
     /// The head's outputs are `[targets][horizon]`.
@@ -156,9 +174,14 @@ pub struct FoldedNetwork {
 }
 
 impl FoldedNetwork {
-    /// Takes over a mean network whose keep factors and target scalers have been folded.
+    /// Takes over a mean network whose keep factors, target scalers and head norm's gain and shift have been folded.
     pub(super) fn from_mean(mean: MeanNetwork) -> Self {
-        let MeanNetwork { layers, head, keep, zoneout, scalers } = mean;
+        let MeanNetwork { layers, mut head, skip, keep, zoneout, scalers } = mean;
+        let head_norm = head.norm.take().map(|norm| FoldedHeadNorm {
+            epsilon: head_norm::epsilon(&norm),
+            divisor: head.inputs,
+            centered: false,
+        });
         let zoneout = (zoneout.cell > 0.0 || zoneout.hidden > 0.0).then_some(FoldedZoneout {
             cell: zoneout.cell,
             hidden: zoneout.hidden,
@@ -180,6 +203,8 @@ impl FoldedNetwork {
             inputs: inputs.collect(),
             layers: layers.collect(),
             head,
+            head_norm,
+            skip,
             targets: scalers.targets.len(),
             normalization: scalers.normalization,
         }

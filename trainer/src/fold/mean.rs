@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Normalization;
 use crate::error::{Error, Result};
-use crate::network::plain::{NormForm, PlainDense, PlainLstm, PlainNetwork, PlainNorm};
+use crate::network::plain::{NormForm, PlainDense, PlainHeadNorm, PlainLstm, PlainNetwork, PlainNorm};
+use crate::network::skip::PlainSkip;
 use crate::regularize::settings::{Regularization, Scaling, Zoneout};
 
 /// Mean and deviation of one column over the training rows, in the transformed domain.
@@ -76,6 +77,8 @@ pub struct MeanNetwork {
     pub layers: Vec<PlainLstm>,
     /// Reads the last layer's h.
     pub head: PlainDense,
+    /// Reads the normalized window, past every mask; in the targets' normalized units, as the head.
+    pub skip: Option<PlainSkip>,
     /// Factors on activations.
     pub keep: Keep,
     /// Zoneout's expectation, in every layer.
@@ -94,6 +97,7 @@ impl MeanNetwork {
         Ok(MeanNetwork {
             layers: network.layers.clone(),
             head: network.head.clone(),
+            skip: network.skip.clone(),
             keep: Keep::at_test_time(regularization),
             zoneout: regularization.zoneout,
             scalers: scalers.clone(),
@@ -156,7 +160,26 @@ fn check_shapes(network: &PlainNetwork) -> Result<()> {
     let head = &network.head;
     check_count("the head", "inputs", head.inputs, below)?;
     check_values("the head", "V", &head.w, head.outputs * head.inputs)?;
-    check_values("the head", "d", &head.b, head.outputs)
+    check_values("the head", "d", &head.b, head.outputs)?;
+    head.norm.as_ref().map_or(Ok(()), |norm| check_head_norm(norm, head.inputs))
+}
+
+/// The norm before the head fits it and leaves something of what it normalizes.
+fn check_head_norm(norm: &PlainHeadNorm, inputs: usize) -> Result<()> {
+    let PlainHeadNorm { epsilon, gain, shift } = norm;
+    check_values("the head", "γ", gain, inputs)?;
+    check_values("the head", "β", shift, inputs)?;
+    if !(epsilon.is_finite() && *epsilon > 0.0) {
+        return Err(Error::input(format!(
+            "the layer norm before the head has ε = {epsilon}: give regularization.layer_norm.epsilon a small positive number"
+        )));
+    }
+    if inputs == 1 {
+        return Err(Error::input(
+            "the head reads one unit, and a norm over one value keeps nothing of it: give the last layer more units in network.hidden",
+        ));
+    }
+    Ok(())
 }
 
 /// Units are removed from no layer whose norm runs over c: a unit that nothing reads still takes part in the statistics of c.

@@ -14,12 +14,16 @@
 //! | [`scaler::input_scale`] | `W1 <- W1/s` | float only: an integer device scales while it quantizes its input |
 //! | [`scaler::target_scale`] | `V <- s_y V`, `d <- s_y d` | always |
 //! | [`scaler::target_shift`] | `d <- d + m_y` | without per-window normalization |
+//! | [`skip::skip_bias`] | `d <- d + c` | a linear skip |
 //! | [`layer_norm::merge_shifts`] | `b <- b + βx + βh` | layer norm, forms A and B |
+//! | [`head_norm::merge_shift`] | `d <- d + V β` | layer norm before the head |
+//! | [`head_norm::merge_gain`] | `V <- V diag(γ)` | layer norm before the head |
 //! | [`units::remove`] | rows and columns of units leave | groups that are zero |
 //! | [`cell::candidate_keep`] | `ε_c <- ε_c/q^2` | classical dropout on the candidate, form A; elsewhere q stays |
 //! | [`cell::cell_keep`] | `ε_c <- ε_c/q^2` | dropout on the cell, form B; elsewhere q stays |
 //! | [`layer_norm::center`] | `W, U, b <- P W, P U, P b` | layer norm |
 //! | [`layer_norm::center_pruned`] | the same with the original divisor | layer norm of layers that have lost units |
+//! | [`head_norm::center`] | `V <- V P` with the original divisor | layer norm before the head |
 //! | [`zoneout::scale_hidden`] | `U, W(l+1), V <- (1-z_h) ..` | float only: h is carried as `u = h/(1-z_h)` |
 //!
 //! What changes the network instead is no rewrite and comes before all of them: [`units::zero_groups`], with its own line in the
@@ -38,22 +42,24 @@ mod certificate;
 mod certify;
 pub mod dropout;
 mod folded;
+pub mod head_norm;
 pub mod layer_norm;
 mod mean;
 #[cfg(test)]
-mod random;
+pub(crate) mod random;
 pub mod reference;
 mod rewrite;
 pub mod scaler;
+pub mod skip;
 pub mod static_norm;
 #[cfg(test)]
 mod tests;
 pub mod units;
 pub mod zoneout;
 
-pub use certificate::{Certificate, Difference, MeasuredRewrite, Measurements, ZeroedGroups};
+pub use certificate::{Certificate, Difference, MeasuredRewrite, Measurements, NearestMeasurements, ZeroedGroups};
 pub use certify::certify;
-pub use folded::{Carried, FoldedLstm, FoldedNetwork, FoldedNorm, FoldedZoneout, InputScaler};
+pub use folded::{Carried, FoldedHeadNorm, FoldedLstm, FoldedNetwork, FoldedNorm, FoldedZoneout, InputScaler};
 pub use mean::{Keep, MeanNetwork, Scaler, Scalers};
 pub use rewrite::Rewrite;
 
@@ -113,7 +119,14 @@ fn apply(mut mean: MeanNetwork, target: Target, observe: &mut dyn FnMut(Rewrite,
         Target::Float => &[scaler::input_shift, scaler::input_scale],
         Target::Integer => &[],
     };
-    let last: [OnMean; 3] = [scaler::target_scale, scaler::target_shift, layer_norm::merge_shifts];
+    let last: [OnMean; 6] = [
+        scaler::target_scale,
+        scaler::target_shift,
+        skip::skip_bias,
+        layer_norm::merge_shifts,
+        head_norm::merge_shift,
+        head_norm::merge_gain,
+    ];
     for rewrite in keeps.iter().chain(inputs).chain(&last) {
         if let Some(done) = rewrite(&mut mean) {
             observe(done, &mean);
@@ -121,8 +134,8 @@ fn apply(mut mean: MeanNetwork, target: Target, observe: &mut dyn FnMut(Rewrite,
     }
     let mut folded = FoldedNetwork::from_mean(mean);
     // Units leave while their rows are zero, before centering fills them.
-    let norms: [OnFolded; 5] =
-        [units::remove, cell::candidate_keep, cell::cell_keep, layer_norm::center, layer_norm::center_pruned];
+    let norms: [OnFolded; 6] =
+        [units::remove, cell::candidate_keep, cell::cell_keep, layer_norm::center, layer_norm::center_pruned, head_norm::center];
     let hidden: &[OnFolded] = match target {
         Target::Float => &[zoneout::scale_hidden],
         Target::Integer => &[],

@@ -3,7 +3,7 @@
 use super::mean::{MeanNetwork, Scaler, Scalers};
 use super::reference::Reference;
 use crate::config::Normalization;
-use crate::network::plain::{NormForm, PlainDense, PlainLstm, PlainNetwork, PlainNorm};
+use crate::network::plain::{NormForm, PlainDense, PlainHeadNorm, PlainLstm, PlainNetwork, PlainNorm};
 use crate::regularize::settings::Regularization;
 
 /// The bar: folded against unfolded in `f64`, relative.
@@ -60,8 +60,8 @@ pub fn network(seed: u64, shape: &Shape) -> PlainNetwork {
         inputs = hidden;
     }
     let outputs = shape.targets * shape.horizon;
-    let head = PlainDense { inputs, outputs, w: uniform.many(outputs * inputs, 1.0), b: uniform.many(outputs, 0.5) };
-    PlainNetwork { layers, head }
+    let head = PlainDense { inputs, outputs, w: uniform.many(outputs * inputs, 1.0), b: uniform.many(outputs, 0.5), norm: None };
+    PlainNetwork { layers, head, skip: None }
 }
 
 /// The same with layer norm. The recurrent gains are the smaller ones and ε is large, so that the network contracts: one that amplifies
@@ -98,7 +98,17 @@ pub fn normed(seed: u64, shape: &Shape, form: NormForm, per_gate: bool) -> Plain
 /// The network that a configuration asks for, with or without layer norm.
 pub fn trained(seed: u64, shape: &Shape, regularization: &Regularization) -> PlainNetwork {
     let norm = regularization.layer_norm;
-    norm.form.map_or_else(|| network(seed, shape), |form| normed(seed, shape, form, norm.per_gate))
+    let mut network = norm.form.map_or_else(|| network(seed, shape), |form| normed(seed, shape, form, norm.per_gate));
+    if norm.head {
+        let mut uniform = Uniform(seed ^ 0x4EAD);
+        let units = network.head.inputs;
+        network.head.norm = Some(PlainHeadNorm {
+            epsilon: 0.02,
+            gain: uniform.many(units, 0.3).into_iter().map(|gain| 0.7 + gain).collect(),
+            shift: uniform.many(units, 0.5),
+        });
+    }
+    network
 }
 
 /// Columns of unlike size, on both sides of the conditioning guard; a target has its feature's scaler.

@@ -7,6 +7,7 @@ use super::mean::{MeanNetwork, Scaler};
 use super::rewrite::{Rewrite, scale};
 use crate::config::Normalization;
 use crate::network::plain::NormForm;
+use crate::network::skip::PlainSkip;
 
 /// The largest `|m|/s` whose shift is folded into the bias.
 ///
@@ -21,7 +22,7 @@ const SOURCE: &str = "linearity";
 /// The inputs' means move into the first layer's bias where they are well conditioned; elsewhere they stay to be subtracted first.
 /// Without effect under per-window normalization, where the mean cancels.
 pub fn input_shift(network: &mut MeanNetwork) -> Option<Rewrite> {
-    let MeanNetwork { layers, scalers, keep, .. } = network;
+    let MeanNetwork { layers, skip, scalers, keep, .. } = network;
     if scalers.normalization == Normalization::Last {
         return None;
     }
@@ -39,12 +40,24 @@ pub fn input_shift(network: &mut MeanNetwork) -> Option<Rewrite> {
         for (row, bias) in first.w.chunks_exact(first.inputs).zip(inside) {
             *bias -= row.iter().skip(feature).step_by(features).map(|w| keep.input * w * shift).sum::<f64>();
         }
+        if let Some(PlainSkip { inputs, rank, products, spread, bias, .. }) = skip {
+            let sums: Vec<f64> = products
+                .chunks_exact(*inputs)
+                .map(|row| row.iter().skip(feature).step_by(features).sum::<f64>() * shift)
+                .collect();
+            for (bias, row) in bias.iter_mut().zip(spread.chunks_exact((*rank).max(1))) {
+                *bias -= row.iter().zip(&sums).map(|(b, sum)| b * sum).sum::<f64>();
+            }
+        }
         *mean = 0.0;
         folded.push(feature + 1);
     }
     (!folded.is_empty()).then(|| Rewrite {
         name: "input shift",
-        formula: "b1 (the bias inside, under a norm) <- b1 - W1 (m/s)",
+        formula: match skip {
+            None => "b1 (the bias inside, under a norm) <- b1 - W1 (m/s)",
+            Some(_) => "b1 (the bias inside, under a norm) <- b1 - W1 (m/s), c <- c - B A (m/s)",
+        },
         source: SOURCE,
         applied: format!("input columns {folded:?} of {features}, those with |m|/s <= {SHIFT_GUARD}"),
     })
@@ -52,7 +65,7 @@ pub fn input_shift(network: &mut MeanNetwork) -> Option<Rewrite> {
 
 /// The inputs' deviations move into the first layer's W.
 pub fn input_scale(network: &mut MeanNetwork) -> Option<Rewrite> {
-    let MeanNetwork { layers, scalers, .. } = network;
+    let MeanNetwork { layers, skip, scalers, .. } = network;
     let (first, features) = (&mut layers[0], scalers.inputs.len());
     if scalers.inputs.iter().all(|scaler| scaler.deviation == 1.0) {
         return None;
@@ -61,15 +74,20 @@ pub fn input_scale(network: &mut MeanNetwork) -> Option<Rewrite> {
         // A row holds whole samples, so a flat index runs through the features in turn.
         *w /= scalers.inputs[column % features].deviation;
     }
+    // So does a window.
+    for (column, a) in skip.iter_mut().flat_map(|skip| &mut skip.products).enumerate() {
+        *a /= scalers.inputs[column % features].deviation;
+    }
     for scaler in &mut scalers.inputs {
         scaler.deviation = 1.0;
     }
-    Some(Rewrite { name: "input scale", formula: "W1 <- W1/s", source: SOURCE, applied: format!("all {features} input columns") })
+    let formula = if skip.is_some() { "W1 <- W1/s, A <- A/s" } else { "W1 <- W1/s" };
+    Some(Rewrite { name: "input scale", formula, source: SOURCE, applied: format!("all {features} input columns") })
 }
 
 /// The targets' deviations move into the head.
 pub fn target_scale(network: &mut MeanNetwork) -> Option<Rewrite> {
-    let MeanNetwork { head, scalers, .. } = network;
+    let MeanNetwork { head, skip, scalers, .. } = network;
     let targets = scalers.targets.len();
     if scalers.targets.iter().all(|scaler| scaler.deviation == 1.0) {
         return None;
@@ -78,12 +96,16 @@ pub fn target_scale(network: &mut MeanNetwork) -> Option<Rewrite> {
     for (target, scaler) in scalers.targets.iter_mut().enumerate() {
         let rows = target * horizon..(target + 1) * horizon;
         scale(&mut head.w[rows.start * head.inputs..rows.end * head.inputs], scaler.deviation);
-        scale(&mut head.b[rows], scaler.deviation);
+        scale(&mut head.b[rows.clone()], scaler.deviation);
+        if let Some(skip) = skip {
+            scale(&mut skip.spread[rows.start * skip.rank..rows.end * skip.rank], scaler.deviation);
+            scale(&mut skip.bias[rows], scaler.deviation);
+        }
         scaler.deviation = 1.0;
     }
     Some(Rewrite {
         name: "target scale",
-        formula: "V <- s_y V, d <- s_y d",
+        formula: if skip.is_some() { "V, d, B, c <- s_y (V, d, B, c)" } else { "V <- s_y V, d <- s_y d" },
         source: SOURCE,
         applied: format!("all {targets} targets"),
     })
@@ -248,8 +270,9 @@ mod tests {
     #[test]
     fn fold_keeps_the_offset_of_air_pressure_and_folds_a_mild_one() {
         let network = PlainNetwork {
+            skip: None,
             layers: vec![PlainLstm { inputs: 1, hidden: 1, w: vec![0.7; 4], u: vec![0.0; 4], b: vec![0.1; 4], norm: None }],
-            head: PlainDense { inputs: 1, outputs: 1, w: vec![1.0], b: vec![0.0] },
+            head: PlainDense { inputs: 1, outputs: 1, w: vec![1.0], b: vec![0.0], norm: None },
         };
         for (mean, kept) in [(101_325.0, 101_325.0), (400.0, 0.0)] {
             let column = vec![Scaler { mean, deviation: 200.0 }];

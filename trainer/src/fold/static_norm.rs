@@ -9,6 +9,8 @@
 //! **Only the joint form folds to a plain LSTM.** Forms A and B normalize c too; with constants that is `tanh(α c + δ)` in form A, or
 //! `c <- α c' + δ` in form B, which is another cell, and trained on it comes out no better than a plain LSTM. They are refused.
 //!
+//! A norm before the head is left to the exact fold: it costs one root a forecast, and replacing it by a constant would save nothing a step.
+//!
 //! Where units are to be removed as well, zero their groups first ([`super::units::zero_groups`]): the mean over all rows fills the zero
 //! rows with its negative, but nothing reads their units, so that [`super::units::shrink_plain`] removes them from the folded network exactly.
 
@@ -65,7 +67,7 @@ pub fn fold_static(network: &PlainNetwork, constants: &[Constants]) -> Result<Pl
         assert_eq!(constants.r.len(), blocks(norm), "a constant for each block");
         Ok(fold_layer(layer, norm, constants))
     });
-    Ok(PlainNetwork { layers: layers.collect::<Result<_>>()?, head: network.head.clone() })
+    Ok(PlainNetwork { layers: layers.collect::<Result<_>>()?, head: network.head.clone(), skip: network.skip.clone() })
 }
 
 fn fold_layer(layer: &PlainLstm, norm: &PlainNorm, constants: &Constants) -> PlainLstm {
@@ -147,7 +149,7 @@ mod tests {
 
     /// The same network with its layers folded statically on some windows.
     fn folded(before: &MeanNetwork, windows: &[Vec<f64>]) -> MeanNetwork {
-        let plain = PlainNetwork { layers: before.layers.clone(), head: before.head.clone() };
+        let plain = PlainNetwork { layers: before.layers.clone(), head: before.head.clone(), skip: None };
         let folded = fold_static(&plain, &calibrate(before, windows).unwrap()).unwrap();
         assert!(folded.layers.iter().all(|layer| layer.norm.is_none()));
         MeanNetwork { layers: folded.layers, head: folded.head, ..before.clone() }
@@ -171,6 +173,18 @@ mod tests {
             let windows: Vec<Vec<f64>> = samples.chunks_exact(40).map(<[f64]>::to_vec).collect();
             agree(&before, &folded(&before, &windows), &samples);
         }
+    }
+
+    #[test]
+    fn a_norm_before_the_head_stays() {
+        let mut settings = settings(false);
+        settings.layer_norm.head = true;
+        let mut before = mean(51, &shape(), &settings, Normalization::Last);
+        constant(&mut before);
+        let samples = signal(51, &before.scalers, 400);
+        let after = folded(&before, &[samples[..40].to_vec()]);
+        assert!(after.head.norm.is_some() && after.head == before.head);
+        agree(&before, &after, &samples);
     }
 
     /// Calibrated on one step, the constants are that step's own statistics, whatever ε.
@@ -231,7 +245,7 @@ mod tests {
         constant(&mut before);
         let samples = signal(51, &before.scalers, 400);
         let mut after = folded(&before, std::slice::from_ref(&samples));
-        let mut plain = PlainNetwork { layers: after.layers, head: after.head };
+        let mut plain = PlainNetwork { layers: after.layers, head: after.head, skip: None };
         assert_eq!(units::kept_units(&plain, 0.0), kept);
         units::shrink_plain(&mut plain, &kept);
         (after.layers, after.head) = (plain.layers, plain.head);

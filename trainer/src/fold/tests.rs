@@ -42,7 +42,12 @@ fn regularization() -> impl Strategy<Value = Regularization> {
     let candidate = (rate(), scaling(), mask()).prop_map(|(drop, scaling, mask)| CandidateDropout { drop, scaling, mask });
     let cell = rate().prop_map(|drop| CellDropout { drop, scaling: None });
     let weight_drop = (rate(), scaling()).prop_map(|(drop, scaling)| WeightDrop { drop, scaling });
-    let layer_norm = (form(), any::<bool>()).prop_map(|(form, per_gate)| LayerNorm { form, per_gate, ..LayerNorm::default() });
+    let layer_norm = (form(), any::<bool>(), any::<bool>()).prop_map(|(form, per_gate, head)| LayerNorm {
+        form,
+        per_gate,
+        head,
+        ..LayerNorm::default()
+    });
     (dropout, recurrent, zoneout, candidate, cell, weight_drop, layer_norm, any::<bool>()).prop_map(
         |(dropout, recurrent, zoneout, candidate, cell, weight_drop, layer_norm, lasso)| Regularization {
             dropout,
@@ -93,6 +98,12 @@ fn shrunk(network: &mut PlainNetwork, seed: u64) -> Vec<Vec<usize>> {
         soften(&mut layer.u, &full.u);
         soften(&mut layer.b, &full.b);
     }
+    for (layer, full) in network.layers.iter_mut().zip(&full.layers) {
+        if let (Some(norm), Some(full)) = (&mut layer.norm, &full.norm) {
+            soften(&mut norm.gain_x, &full.gain_x);
+            soften(&mut norm.shift_x, &full.shift_x);
+        }
+    }
     soften(&mut network.head.w, &full.head.w);
     kept
 }
@@ -140,6 +151,11 @@ proptest! {
             prop_assert_eq!(layer.norm.as_ref().map(|norm| norm.form), regularization.layer_norm.form);
             prop_assert!(layer.norm.as_ref().is_none_or(|norm| norm.centered && norm.divisor == *units));
         }
+        prop_assert_eq!(folded.head_norm.is_some(), regularization.layer_norm.head);
+        for name in ["head norm's shift", "head norm's gain", "head norm's mean"] {
+            prop_assert_eq!(applied(name), regularization.layer_norm.head);
+        }
+        prop_assert!(folded.head_norm.is_none_or(|norm| norm.centered && Some(&norm.divisor) == shape.hidden.last()));
         let samples = signal(seed, &scalers, 300 * shape.patch);
         prop_assume!(is_well_conditioned(&unfolded, &samples));
         agree_kept(&unfolded, &folded, &kept, &samples);
@@ -219,8 +235,9 @@ fn every_kind_alone() {
     ];
     let shape = Shape { features: 2, patch: 2, hidden: vec![6, 5, 4], targets: 2, horizon: 2 };
     let norms = [None, Some(NormForm::A), Some(NormForm::B), Some(NormForm::Joint)];
-    for (form, per_gate) in norms.iter().flat_map(|form| [(*form, false), (*form, true)]) {
-        let layer_norm = LayerNorm { form, per_gate, ..LayerNorm::default() };
+    let variants = |form: &Option<NormForm>| [(*form, false, false), (*form, true, false), (*form, true, true)];
+    for (form, per_gate, head) in norms.iter().flat_map(variants) {
+        let layer_norm = LayerNorm { form, per_gate, head, ..LayerNorm::default() };
         for (name, regularization, count) in &kinds {
             let regularization = Regularization { layer_norm, ..*regularization };
             if regularization.group_lasso.strength > 0.0 && !removable(&layer_norm) {
@@ -243,7 +260,9 @@ fn every_kind_alone() {
                 };
                 let of_target = if target == Target::Float { 1 + usize::from(*name == "hidden zoneout") } else { 0 };
                 let names: Vec<&str> = rewrites.iter().map(|rewrite| rewrite.name).collect();
-                assert_eq!(names.len(), 1 + count + of_form + of_target, "{name} under {form:?}: {names:?}");
+                // Shift, gain and mean of the norm before the head.
+                let of_head = if head { 3 } else { 0 };
+                assert_eq!(names.len(), 1 + count + of_form + of_head + of_target, "{name} under {form:?}: {names:?}");
             }
         }
     }
@@ -259,7 +278,7 @@ fn everything_at_once_is_certified() {
         candidate: CandidateDropout { drop: 0.3, scaling: Scaling::Classical, ..CandidateDropout::default() },
         cell: CellDropout { drop: 0.1, scaling: None },
         zoneout: Zoneout { cell: 0.4, hidden: 0.1, ..Zoneout::default() },
-        layer_norm: LayerNorm { form: Some(NormForm::Joint), per_gate: true, ..LayerNorm::default() },
+        layer_norm: LayerNorm { form: Some(NormForm::Joint), per_gate: true, head: true, ..LayerNorm::default() },
         group_lasso: GroupLasso { strength: 0.01, ..GroupLasso::default() },
         ..Regularization::default()
     };
@@ -287,8 +306,11 @@ fn everything_at_once_is_certified() {
             ("input scale", float),
             ("target scale", true),
             ("target shift", true),
+            ("head norm's shift", true),
+            ("head norm's gain", true),
             ("removed units", true),
             ("norms' means, with units removed", true),
+            ("head norm's mean", true),
             ("hidden zoneout's factor", float),
         ];
         assert!(names.into_iter().eq(expected.into_iter().filter_map(|(name, applies)| applies.then_some(name))));

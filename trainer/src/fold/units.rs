@@ -5,12 +5,19 @@
 //! biases must be zero too, because they take part in the statistics of the others; then they add 0 to both sums, and the statistics keep
 //! the original divisor. Under a norm over c (forms A and B) no unit can go: its cell takes part in the statistics of c.
 //!
+//! Under layer norm before the head a unit of the last layer takes part in the head's statistics by its h, even where nothing reads it. It can
+//! go when its h is zero: when the candidate's row and bias are, so that `g = tanh(0)` never writes to its cell, and under the joint norm the
+//! candidate's γ and β too. The statistics keep the original divisor here as well.
+//!
 //! Training leaves groups whose weights are small rather than zero. Setting them to zero ([`zero_groups`]) changes the network and is
 //! measured; what follows ([`remove`]) is exact.
 
 use super::folded::{FoldedLstm, FoldedNetwork};
 use super::rewrite::Rewrite;
 use crate::network::plain::{NormForm, PlainDense, PlainLstm, PlainNetwork};
+
+/// The candidate g among the gates `i f g o`.
+const CANDIDATE: usize = 2;
 
 /// What zeroing did.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -21,15 +28,37 @@ pub struct Zeroed {
     pub largest: f64,
 }
 
+/// What decides which weights keep a unit of a layer from being removed.
+#[derive(Clone, Copy)]
+struct Around<'a> {
+    form: Option<NormForm>,
+    /// γ and β of the joint norm.
+    affine: [&'a [f64]; 2],
+    /// Layer norm stands between the layer and the head.
+    before_head: bool,
+}
+
 /// For each unit of a layer the largest weight that keeps it from being removed. `above` `[..][H]` reads the layer.
-fn obstacles(lstm: &PlainLstm, form: Option<NormForm>, above: &[f64]) -> Vec<f64> {
+fn obstacles(lstm: &PlainLstm, around: Around<'_>, above: &[f64]) -> Vec<f64> {
     let units = lstm.hidden;
     let mut largest = vec![0f64; units];
     let mut see = |unit: usize, weight: f64| largest[unit] = largest[unit].max(weight.abs());
     for row in lstm.u.chunks_exact(units).chain(above.chunks_exact(units)) {
         row.iter().enumerate().for_each(|(unit, weight)| see(unit, *weight));
     }
-    match form {
+    if around.before_head {
+        for unit in 0..units {
+            let row = CANDIDATE * units + unit;
+            let own = lstm.w[row * lstm.inputs..][..lstm.inputs]
+                .iter()
+                .chain(&lstm.u[row * units..][..units])
+                .chain(&lstm.b[row..=row]);
+            own.for_each(|weight| see(unit, *weight));
+            // Empty without a norm.
+            around.affine.iter().filter_map(|values| values.get(row)).for_each(|weight| see(unit, *weight));
+        }
+    }
+    match around.form {
         None => {}
         Some(NormForm::Joint) => {
             let rows = lstm.w.chunks_exact(lstm.inputs).zip(lstm.u.chunks_exact(units)).zip(&lstm.b).enumerate();
@@ -57,13 +86,22 @@ fn kept(obstacles: &[f64], threshold: f64) -> Vec<usize> {
 /// The units to keep, ascending, of every layer: those with a weight of at least `threshold` in their group. What a layer and its reader
 /// share counts for both, so the groups of all layers are judged before any is zeroed.
 pub fn kept_units(network: &PlainNetwork, threshold: f64) -> Vec<Vec<usize>> {
-    let PlainNetwork { layers, head } = network;
+    let PlainNetwork { layers, head, .. } = network;
     let above = layers[1..].iter().map(|layer| &layer.w).chain([&head.w]);
-    let form = |layer: &PlainLstm| layer.norm.as_ref().map(|norm| norm.form);
-    layers.iter().zip(above).map(|(layer, above)| kept(&obstacles(layer, form(layer), above), threshold)).collect()
+    let layers = layers.iter().zip(above).enumerate().map(|(index, (layer, above))| {
+        let norm = layer.norm.as_ref();
+        let around = Around {
+            form: norm.map(|norm| norm.form),
+            affine: norm.map_or([&[][..]; 2], |norm| [&norm.gain_x, &norm.shift_x]),
+            before_head: head.norm.is_some() && index + 1 == layers.len(),
+        };
+        kept(&obstacles(layer, around, above), threshold)
+    });
+    layers.collect()
 }
 
-/// Sets to zero what keeps the other units from being removed: their columns, and under layer norm their rows and biases.
+/// Sets to zero what keeps the other units from being removed: their columns, under layer norm their rows and biases, and of the last layer
+/// before a normalized head their candidate's rows, biases, γ and β.
 pub fn zero_groups(layers: &mut [PlainLstm], head: &mut PlainDense, kept: &[Vec<usize>]) -> Zeroed {
     let mut zeroed = Zeroed::default();
     let mut zero = |weight: &mut f64| {
@@ -77,13 +115,20 @@ pub fn zero_groups(layers: &mut [PlainLstm], head: &mut PlainDense, kept: &[Vec<
         let (below, above) = layers.split_at_mut(index + 1);
         let layer = &mut below[index];
         let units = layer.hidden;
+        let before_head = above.is_empty() && head.norm.is_some();
         let above = above.first_mut().map_or(&mut head.w, |layer| &mut layer.w);
         for unit in (0..units).filter(|unit| !kept.contains(unit)) {
             layer.u.iter_mut().chain(above.iter_mut()).skip(unit).step_by(units).for_each(&mut zero);
-            if layer.norm.is_none() {
-                continue;
+            let gates = match (&layer.norm, before_head) {
+                (Some(_), _) => 0..4,
+                (None, true) => CANDIDATE..CANDIDATE + 1,
+                (None, false) => 0..0,
+            };
+            if let (Some(norm), true) = (&mut layer.norm, before_head) {
+                let row = CANDIDATE * units + unit;
+                [&mut norm.gain_x, &mut norm.shift_x].into_iter().for_each(|values| zero(&mut values[row]));
             }
-            for row in [0, 1, 2, 3].map(|gate| gate * units + unit) {
+            for row in gates.map(|gate| gate * units + unit) {
                 layer.w[row * layer.inputs..][..layer.inputs].iter_mut().for_each(&mut zero);
                 layer.u[row * units..][..units].iter_mut().for_each(&mut zero);
                 zero(&mut layer.b[row]);
@@ -119,6 +164,7 @@ fn shrink(lstm: &mut PlainLstm, reader: &mut Vec<f64>, kept: &[usize]) {
 ///
 /// The layers' count of inputs and the head's follow.
 pub fn shrink_plain(network: &mut PlainNetwork, kept: &[Vec<usize>]) {
+    assert!(network.head.norm.is_none(), "statistics need the original divisor");
     for (index, kept) in kept.iter().enumerate() {
         let (below, above) = network.layers.split_at_mut(index + 1);
         assert!(below[index].norm.is_none(), "statistics need the original divisor");
@@ -137,12 +183,18 @@ pub fn remove(network: &mut FoldedNetwork) -> Option<Rewrite> {
     for index in 0..network.layers.len() {
         let (below, above) = network.layers.split_at_mut(index + 1);
         let FoldedLstm { weights, norm, .. } = &mut below[index];
+        let before_head = above.is_empty() && network.head_norm.is_some();
         let (reader, inputs) = match above.first_mut() {
             Some(layer) => (&mut layer.weights.w, &mut layer.weights.inputs),
             None => (&mut network.head.w, &mut network.head.inputs),
         };
         let units = weights.hidden;
-        let kept = kept(&obstacles(weights, norm.as_ref().map(|norm| norm.form), reader), 0.0);
+        let around = Around {
+            form: norm.as_ref().map(|norm| norm.form),
+            affine: norm.as_ref().map_or([&[][..]; 2], |norm| [&norm.gain_x, &norm.shift]),
+            before_head,
+        };
+        let kept = kept(&obstacles(weights, around, reader), 0.0);
         if kept.len() == units {
             continue;
         }
@@ -216,7 +268,7 @@ mod tests {
         let before = grouped(None);
         let mut folded = FoldedNetwork::from_mean(before.clone());
         remove(&mut folded).unwrap();
-        let mut plain = PlainNetwork { layers: before.layers.clone(), head: before.head.clone() };
+        let mut plain = PlainNetwork { layers: before.layers.clone(), head: before.head.clone(), skip: None };
         assert_eq!(kept_units(&plain, 0.0), kept_sets());
         shrink_plain(&mut plain, &kept_sets());
         assert_eq!(plain.head, folded.head);
@@ -268,7 +320,7 @@ mod tests {
     fn a_group_goes_when_all_of_it_is_below_the_threshold() {
         for (form, every) in [(None, false), (Some(NormForm::Joint), true)] {
             let network = grouped(form);
-            let mut plain = PlainNetwork { layers: network.layers, head: network.head };
+            let mut plain = PlainNetwork { layers: network.layers, head: network.head, skip: None };
             // Units 1 and 2 of layer 1 are unread; one weight of each group comes back.
             plain.layers[0].u[6 + 1] = -0.01;
             plain.layers[1].w[2] = 0.02;

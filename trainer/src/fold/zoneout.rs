@@ -7,7 +7,8 @@
 use super::folded::{Carried, FoldedNetwork};
 use super::rewrite::{Rewrite, scale};
 
-/// Carries every layer's hidden state as `u = h/(1-z_h)`; `1-z_h` moves into U, the next layer's W and the head's V.
+/// Carries every layer's hidden state as `u = h/(1-z_h)`; `1-z_h` moves into U, the next layer's W and the head's V, or into the ε of a
+/// norm before the head.
 pub fn scale_hidden(network: &mut FoldedNetwork) -> Option<Rewrite> {
     let mut applied = None;
     for index in 0..network.layers.len() {
@@ -19,14 +20,16 @@ pub fn scale_hidden(network: &mut FoldedNetwork) -> Option<Rewrite> {
         let factor = 1.0 - zoneout.hidden;
         applied = Some(zoneout.hidden);
         scale(&mut layer.weights.u, factor);
-        match network.layers.get_mut(index + 1) {
-            Some(above) => scale(&mut above.weights.w, factor),
-            None => scale(&mut network.head.w, factor),
+        match (network.layers.get_mut(index + 1), &mut network.head_norm) {
+            (Some(above), _) => scale(&mut above.weights.w, factor),
+            // The norm is blind to the factor but for its ε.
+            (None, Some(norm)) => norm.epsilon /= factor * factor,
+            (None, None) => scale(&mut network.head.w, factor),
         }
     }
     applied.map(|rate| Rewrite {
         name: "hidden zoneout's factor",
-        formula: "u = h/(1-z_h): u_t = z_h u + h'; U, W(l+1), V <- (1-z_h) U, W(l+1), V",
+        formula: "u = h/(1-z_h): u_t = z_h u + h'; U, W(l+1), V <- (1-z_h) U, W(l+1), V; a head norm's eps <- eps/(1-z_h)^2",
         source: "Krueger et al., arXiv 1606.01305, expectation at test time",
         applied: format!("z_h = {rate}"),
     })

@@ -1,9 +1,11 @@
-//! The dense head, `y = V h + d`, on the last h: forward and backward.
+//! The dense head, `y = V h + d` or `y = V LN(h) + d`, on the last h: forward and backward. The output mask stands between norm and V.
 
+use super::kernel::Width;
 use super::lanes::{LANES, Lanes, accumulate, accumulate_outer, add, multiply, transpose, zeros};
+use super::norm_head::HeadNorm;
 use super::params::{HeadGradients, HeadParams};
 use super::real::Real;
-use super::shape::blocks;
+use super::shape::{Shape, blocks};
 use crate::regularize::factors::Factors;
 
 /// The buffers of a head; N counts blocks of units, M blocks of outputs.
@@ -11,7 +13,9 @@ use crate::regularize::factors::Factors;
 pub struct Head<R> {
     hidden: usize,
     outputs: usize,
-    /// h under the output mask, `[B][N]`.
+    /// Layer norm of h.
+    norm: Option<HeadNorm<R>>,
+    /// h, normalized where there is a norm, under the output mask, `[B][N]`.
     features: Vec<Lanes<R>>,
     /// Gradients of the outputs, padded, `[B][M]`.
     d_outputs: Vec<Lanes<R>>,
@@ -23,11 +27,13 @@ pub struct Head<R> {
 
 impl<R: Real> Head<R> {
     /// Buffers for up to `rows`.
-    pub fn new(hidden: usize, outputs: usize, rows: usize) -> Self {
+    pub fn new(width: Width, shape: &Shape, rows: usize) -> Self {
+        let (hidden, outputs) = (shape.head_inputs(), shape.outputs);
         let (n, m) = (blocks(hidden), blocks(outputs));
         Head {
             hidden,
             outputs,
+            norm: shape.head_norm.map(|epsilon| HeadNorm::new(width, hidden, epsilon, rows)),
             features: vec![zeros(); rows * n],
             d_outputs: vec![zeros(); rows * m],
             d_features: vec![zeros(); rows * n],
@@ -46,6 +52,9 @@ impl<R: Real> Head<R> {
     ) {
         let n = blocks(self.hidden);
         self.features[..h.len()].copy_from_slice(h);
+        if let (Some(norm), Some(params)) = (&mut self.norm, &params.norm) {
+            norm.forward(params, &mut self.features[..h.len()]);
+        }
         if let Some(mask) = mask {
             scale(&mut self.features[..h.len()], n, first_row, mask);
         }
@@ -99,6 +108,9 @@ impl<R: Real> Head<R> {
         }
         if let Some(mask) = mask {
             scale(d_features, n, first_row, mask);
+        }
+        if let (Some(norm), Some(params), Some(gradients)) = (&mut self.norm, &params.norm, &mut gradients.norm) {
+            norm.backward(params, gradients, d_features);
         }
         d_features
     }

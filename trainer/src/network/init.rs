@@ -44,6 +44,9 @@ pub fn initialize<R: Real>(shape: &Shape, seed: u64) -> Params<R> {
     }
     let head = &mut plain.head;
     xavier(&mut head.w, head.inputs, head.outputs, HEAD_GAIN, key.with(u64::MAX));
+    if let Some(norm) = &mut head.norm {
+        norm.gain.fill(1.0);
+    }
     Params::from_plain(&plain)
 }
 
@@ -91,7 +94,7 @@ mod tests {
     #[test]
     fn recurrent_weights_are_orthogonal_per_gate() {
         for hidden in [1, 5, 48] {
-            let shape = Shape { inputs: 3, hidden: vec![hidden], outputs: 2, norm: None };
+            let shape = Shape { inputs: 3, hidden: vec![hidden], outputs: 2, norm: None, head_norm: None };
             let plain = initialize::<f64>(&shape, 4).to_plain();
             let gates: Vec<&[f64]> = plain.layers[0].u.chunks_exact(hidden * hidden).collect();
             for u in &gates {
@@ -108,7 +111,7 @@ mod tests {
 
     #[test]
     fn widths_and_biases() {
-        let shape = Shape { inputs: 24, hidden: vec![32, 16], outputs: 12, norm: None };
+        let shape = Shape { inputs: 24, hidden: vec![32, 16], outputs: 12, norm: None, head_norm: None };
         let plain = initialize::<f64>(&shape, 0).to_plain();
         let width = |w: &[f64]| w.iter().fold(0.0, |m: f64, v| m.max(v.abs()));
         let mean = |w: &[f64]| w.iter().sum::<f64>() / w.len() as f64;
@@ -129,7 +132,13 @@ mod tests {
     #[test]
     fn norms_start_with_gains_of_one_and_a_bias_inside() {
         for (form, per_gate) in [(NormForm::A, false), (NormForm::B, true), (NormForm::Joint, false)] {
-            let shape = Shape { inputs: 1, hidden: vec![6, 5], outputs: 1, norm: Some(Norm { form, per_gate, epsilon: 1e-5 }) };
+            let shape = Shape {
+                inputs: 1,
+                hidden: vec![6, 5],
+                outputs: 1,
+                norm: Some(Norm { form, per_gate, epsilon: 1e-5 }),
+                head_norm: None,
+            };
             for layer in initialize::<f64>(&shape, 3).to_plain().layers {
                 let (h, norm) = (layer.hidden, layer.norm.expect("a norm"));
                 assert!(norm.gain_x.iter().chain(&norm.gain_h).chain(&norm.gain_c).all(|&gain| gain == 1.0));
@@ -145,7 +154,7 @@ mod tests {
 
     #[test]
     fn seeds_decide() {
-        let shape = Shape { inputs: 2, hidden: vec![5], outputs: 1, norm: None };
+        let shape = Shape { inputs: 2, hidden: vec![5], outputs: 1, norm: None, head_norm: None };
         assert_eq!(initialize::<f32>(&shape, 7), initialize::<f32>(&shape, 7));
         assert_ne!(initialize::<f32>(&shape, 7), initialize::<f32>(&shape, 8));
     }

@@ -1,17 +1,14 @@
-//! Blocks of 16 lanes, and the two loops in which training spends its time.
+//! Blocks of 16 lanes as they lie in memory, and the two products of the head. Those of the layers, in which training spends its
+//! time, are in [`crate::network::kernel`].
 //!
-//! Plain arrays and plain loops of fixed length: the compiler keeps a tile's accumulators in vector registers, of whatever width
-//! the target has. Lanes are units and never summed across, so the bits do not depend on that width. The two loops are functions
-//! of their own, never inlined: at their end a tile is stored, which is where the vectorizer starts from; inlined into a larger
-//! body they were left scalar, four times slower.
+//! Plain arrays and plain loops of fixed length, without fused multiply-adds: the bits do not depend on the vectors that the compiler
+//! makes of them. The two loops are functions of their own, never inlined: at their end a tile is stored, which is where the
+//! vectorizer starts from; inlined into a larger body they were left scalar, four times slower.
 
 use super::real::Real;
 
 /// Units in a block.
 pub const LANES: usize = 16;
-
-/// Rows that share each load of weights. Two fill the sixteen 128-bit registers of the x86-64 baseline.
-pub const TILE: usize = 2;
 
 /// One value for each unit of a block.
 pub type Lanes<R> = [R; LANES];
@@ -39,20 +36,6 @@ pub fn multiply<R: Real>(a: &mut Lanes<R>, b: &Lanes<R>) {
     for (a, &b) in a.iter_mut().zip(b) {
         *a = *a * b;
     }
-}
-
-/// The sum over a block's lanes, as one fixed tree: the same bits for every vector width.
-#[inline(always)]
-pub fn sum<R: Real>(lanes: &Lanes<R>) -> R {
-    let mut tree = *lanes;
-    let mut width = LANES / 2;
-    while width > 0 {
-        for u in 0..width {
-            tree[u] += tree[u + width];
-        }
-        width /= 2;
-    }
-    tree[0]
 }
 
 /// `acc[m] += sum over k of a[m][k] * w[k][group]`, k ascending.
@@ -119,22 +102,6 @@ pub fn transpose<R: Real, const G: usize>(w: &[[Lanes<R>; G]], k: usize, panels:
     }
 }
 
-/// Calls a const-generic function on tiles of rows, then on the rows that are left.
-macro_rules! tiles {
-    ($rows:expr, $row:ident => $tile:ident::<$r:ty, _>($($argument:expr),* $(,)?)) => {{
-        let mut $row = 0;
-        while $row + $crate::network::lanes::TILE <= $rows {
-            $tile::<$r, { $crate::network::lanes::TILE }>($($argument),*);
-            $row += $crate::network::lanes::TILE;
-        }
-        while $row < $rows {
-            $tile::<$r, 1>($($argument),*);
-            $row += 1;
-        }
-    }};
-}
-pub(crate) use tiles;
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,12 +127,6 @@ mod tests {
                 assert_eq!(acc[m][u], expected);
             }
         }
-    }
-
-    #[test]
-    fn sums_match_the_definition() {
-        let lanes: Lanes<f64> = std::array::from_fn(value);
-        assert_eq!(sum(&lanes), lanes.iter().sum::<f64>());
     }
 
     #[test]

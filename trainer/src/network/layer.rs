@@ -3,16 +3,19 @@
 //! Buffers are sized once for the largest batch; a smaller one uses their front. Legend of dimensions: see [`crate::network`];
 //! N' counts the blocks of the layer's inputs, G the copies of what a matrix multiplies: 4 where the gates have masks of their own.
 
-use super::gather::{GATHER_ROWS, gather, gather_biases};
+use super::gather::{GATHER_ROWS, Gather, GatherBiases};
 use super::inputs::{Inputs, Source};
-use super::lanes::{LANES, Lanes, Row, transpose, zeros};
-use super::norm_step::NormBuffers;
+use super::kernel::Width;
+use super::kernel::prefetch::prefetch;
+use super::lanes::{LANES, Lanes, Row, zeros};
+use super::masks::{GateMasks, LayerMasks};
+use super::norm_step::{NormBackward, NormBuffers, NormForward};
 use super::params::{LayerGradients, LayerParams};
-use super::products::Operand;
+use super::products::{Back, Operand};
 use super::real::Real;
 use super::shape::{Norm, blocks};
-use super::step::{self, BackwardStep, ForwardStep, InputStep};
-use crate::regularize::factors::GateFactors;
+use super::step::{Backward, BackwardInputs, BackwardStep, Forward, ForwardStep};
+use super::transposed::Transposed;
 use crate::regularize::plan::LayerPlan;
 
 /// Steps and rows of the batch at hand.
@@ -24,6 +27,8 @@ pub struct Extent {
     pub rows: usize,
     /// The batch row of the first window, for masks.
     pub first_row: usize,
+    /// Rows of the whole batch, of which this is a part: what means are taken over.
+    pub batch: usize,
 }
 
 /// Gradients of a layer's outputs.
@@ -55,6 +60,7 @@ pub struct LayerSizes {
 /// The buffers of one layer.
 #[derive(Clone, Debug)]
 pub struct Layer<R> {
+    width: Width,
     sizes: LayerSizes,
     /// N
     blocks: usize,
@@ -79,10 +85,10 @@ pub struct Layer<R> {
     d_h: Vec<Lanes<R>>,
     /// Gradient of the inputs, `[T][B][N']`; empty in the first layer.
     d_x: Vec<Lanes<R>>,
-    /// Transposed U, `[N][64 N]`.
-    u_transposed: Vec<Lanes<R>>,
-    /// Transposed W, `[N'][64 N]`; empty in the first layer.
-    w_transposed: Vec<Lanes<R>>,
+    /// Masks inside the cell.
+    masks: LayerMasks<R>,
+    /// Masks of h before U.
+    recurrent_masks: GateMasks<R>,
 }
 
 /// The state before a step and after it, split so that one can be read while the other is written.
@@ -91,18 +97,14 @@ fn around<T>(buffer: &mut [T], step: usize, size: usize) -> (&[T], &mut [T]) {
     (before, after)
 }
 
-/// How many copies of h(t-1) a plan asks for; 0 where U multiplies h itself.
-fn recurrent_copies<R: Real>(plan: &LayerPlan<R>) -> usize {
-    plan.recurrent.as_ref().map_or(0, GateFactors::copies)
-}
-
 impl<R: Real> Layer<R> {
     /// Buffers for up to `steps` and `rows`.
-    pub fn new(sizes: LayerSizes, (steps, rows): (usize, usize)) -> Self {
+    pub fn new(width: Width, sizes: LayerSizes, (steps, rows): (usize, usize)) -> Self {
         let LayerSizes { inputs, hidden, above, input_copies, recurrent_copies, norm } = sizes;
         let (n, n_input) = (blocks(hidden), blocks(inputs));
         let lanes = |count: usize| vec![zeros(); count];
         Layer {
+            width,
             sizes,
             blocks: n,
             input_blocks: n_input,
@@ -116,8 +118,8 @@ impl<R: Real> Layer<R> {
             d_c: lanes(rows * n),
             d_h: lanes(rows * n),
             d_x: lanes(if above { steps * rows * n_input } else { 0 }),
-            u_transposed: lanes(n * n * 4 * LANES),
-            w_transposed: lanes(if above { n_input * n * 4 * LANES } else { 0 }),
+            masks: LayerMasks::default(),
+            recurrent_masks: GateMasks::default(),
         }
     }
 
@@ -143,18 +145,33 @@ impl<R: Real> Layer<R> {
         &self.d_x[..extent.steps * extent.rows * self.input_blocks]
     }
 
+    /// Has a step's share of the large buffers fetched.
+    fn prefetch(&self, time: usize, size: usize) {
+        prefetch(&self.gates[time * size..][..size]);
+        prefetch(&self.tanh_c[time * size..][..size]);
+        prefetch(&self.c[time * size..][..size]);
+        if let Some(norm) = &self.norm {
+            norm.prefetch(time, size);
+        }
+    }
+
     /// All steps forward; the outputs stay in the layer.
     pub fn forward(&mut self, params: LayerParams<'_, R>, source: Source<'_, R>, extent: Extent, plan: &LayerPlan<R>) {
-        self.inputs.load(source, extent, plan);
-        let Extent { steps, rows, first_row } = extent;
-        let x = self.inputs.operand(source, extent, plan);
-        let (size, copies) = (rows * self.blocks, recurrent_copies(plan));
+        self.inputs.load(self.width, source, extent, plan);
+        self.masks.draw(plan, extent, self.blocks, self.width);
+        self.recurrent_masks.draw(plan.recurrent.as_ref(), extent, self.blocks, self.width);
+        let Extent { steps, rows, .. } = extent;
+        let x = self.inputs.operand(source, extent);
+        let (size, copies) = (rows * self.blocks, self.recurrent_masks.copies());
         let widths = (self.sizes.hidden, self.blocks * LANES);
         for state in [&mut self.c, &mut self.h] {
             state[..size].fill(zeros());
         }
         self.masked_h[..copies * size].fill(zeros());
         for time in 0..steps {
+            if time + 1 < steps {
+                self.prefetch(time + 1, size);
+            }
             let (c_before, c) = around(&mut self.c, time, size);
             let (h_before, h) = around(&mut self.h, time, size);
             let (recurrent, masked_h) = match copies {
@@ -165,9 +182,9 @@ impl<R: Real> Layer<R> {
                 time,
                 rows,
                 blocks: self.blocks,
-                first_row,
                 params,
-                plan,
+                masks: self.masks.at(time),
+                recurrent_mask: self.recurrent_masks.at(time),
                 x: x.from(time),
                 recurrent: Operand::new(recurrent.as_flattened(), widths, rows, copies.max(1)),
                 c_before,
@@ -179,36 +196,35 @@ impl<R: Real> Layer<R> {
                 tanh_c: &mut self.tanh_c[time * size..][..size],
             };
             match (&mut self.norm, &params.norm) {
-                (Some(norm), Some(params)) => norm.forward(&mut step, params),
-                _ => step::forward(&mut step),
+                (Some(norm), Some(params)) => R::norm_forward(self.width, NormForward { norm, step: &mut step, params }),
+                _ => R::forward(self.width, Forward(&mut step)),
             }
         }
     }
 
-    /// All steps backward, after [`Layer::forward`] with the same arguments; adds to the gradients.
+    /// All steps backward, after [`Layer::forward`] with the same arguments; adds to the gradients. `transposed` are the weights that
+    /// the forward pass read.
     pub fn backward(
         &mut self,
-        params: LayerParams<'_, R>,
+        (params, transposed): (LayerParams<'_, R>, &Transposed<R>),
         source: Source<'_, R>,
         extent: Extent,
-        plan: &LayerPlan<R>,
         upstream: Upstream<'_, R>,
         gradients: &mut LayerGradients<'_, R>,
     ) {
-        let Extent { steps, rows, first_row } = extent;
-        let (n, size) = (self.blocks, rows * self.blocks);
-        transpose(params.u, self.sizes.hidden, &mut self.u_transposed);
-        if self.sizes.above {
-            transpose(params.w, self.sizes.inputs, &mut self.w_transposed);
-        }
+        let Extent { steps, rows, .. } = extent;
+        let (n, size, width) = (self.blocks, rows * self.blocks, self.width);
         self.d_c[..size].fill(zeros());
         self.d_h[..size].fill(zeros());
-        let x = self.inputs.operand(source, extent, plan);
-        let recurrent = if plan.recurrent.is_some() { &self.masked_h } else { &self.h };
-        let copies = recurrent_copies(plan).max(1);
-        let recurrent = Operand::new(recurrent.as_flattened(), (self.sizes.hidden, n * LANES), rows, copies);
+        let x = self.inputs.operand(source, extent);
+        let copies = self.recurrent_masks.copies();
+        let recurrent = if copies > 0 { &self.masked_h } else { &self.h };
+        let recurrent = Operand::new(recurrent.as_flattened(), (self.sizes.hidden, n * LANES), rows, copies.max(1));
         let mut gathered = steps;
         for time in (0..steps).rev() {
+            if time > 0 {
+                self.prefetch(time - 1, size);
+            }
             let (gates, later) = self.gates[time * size..].split_at_mut(size);
             let last = time + 1 == steps;
             let later = if last { &[] } else { &later[..size] };
@@ -217,9 +233,9 @@ impl<R: Real> Layer<R> {
                 last,
                 rows,
                 blocks: n,
-                first_row,
-                plan,
-                u_transposed: &self.u_transposed,
+                masks: self.masks.at(time),
+                recurrent_mask: self.recurrent_masks.at(time),
+                u_transposed: &transposed.u,
                 upstream: match upstream {
                     Upstream::Every(all) => Some(&all[time * size..][..size]),
                     Upstream::Last(d_last) => last.then_some(d_last),
@@ -231,32 +247,33 @@ impl<R: Real> Layer<R> {
                 d_h: &mut self.d_h[..size],
             };
             match (&mut self.norm, &params.norm, &mut gradients.norm) {
-                (Some(norm), Some(params), Some(gradients)) => norm.backward(&mut step, params, gradients),
-                _ => step::backward(&mut step, later),
+                (Some(norm), Some(params), Some(gradients)) => {
+                    R::norm_backward(width, NormBackward { norm, step: &mut step, params, gradients });
+                }
+                _ => R::backward(width, Backward { step: &mut step, later }),
             }
             let (d_x, d_h) = self.norm.as_ref().map_or((&self.gates[..], &self.gates[..]), NormBuffers::deltas);
             if self.sizes.above {
-                let width = rows * self.input_blocks;
-                step::backward_inputs(&mut InputStep {
-                    time,
-                    rows,
-                    blocks: n,
-                    input_blocks: self.input_blocks,
-                    first_row,
-                    plan,
-                    w_transposed: &self.w_transposed,
+                let input = rows * self.input_blocks;
+                let back = Back {
                     deltas: &d_x[time * size..][..size],
-                    d_x: &mut self.d_x[time * width..][..width],
-                });
+                    rows,
+                    panels: &transposed.w,
+                    blocks: self.input_blocks,
+                    mask: self.inputs.masks.at(time),
+                };
+                R::backward_inputs(width, BackwardInputs { back, d_x: &mut self.d_x[time * input..][..input] });
             }
             if (gathered - time) * rows >= GATHER_ROWS || time == 0 {
                 let steps = time * size..gathered * size;
-                let (deltas, d_x) = (&self.gates[steps.clone()], &d_x[steps.clone()]);
-                gather(gradients.w, x.from(time), d_x, n, rows);
-                gather(gradients.u, recurrent.from(time), &d_h[steps], n, rows);
+                let (deltas, d_x, d_h) = (&self.gates[steps.clone()], &d_x[steps.clone()], &d_h[steps]);
+                let gather =
+                    |gradients, operand, deltas| R::gather(width, Gather { gradients, operand, deltas, blocks: n, rows });
+                gather(gradients.w, x.from(time), d_x);
+                gather(gradients.u, recurrent.from(time), d_h);
                 match (&self.norm, &mut gradients.norm) {
-                    (Some(norm), Some(inner)) => norm.gather_biases(gradients.b, inner, deltas, d_x, rows),
-                    _ => gather_biases(gradients.b, deltas, rows),
+                    (Some(norm), Some(inner)) => norm.gather_biases(width, gradients.b, inner, (deltas, d_x), rows),
+                    _ => R::gather_biases(width, GatherBiases { gradients: &mut [gradients.b], deltas, blocks: n, rows }),
                 }
                 gathered = time;
             }

@@ -15,7 +15,7 @@
 //!
 //! `a = W x + U h(t-1) + b`, gates `i f g o` with `i, f, o = sigmoid(a)` and `g = tanh(a)`, `c' = f*c + i*g`, `h' = o*tanh(c')`
 //! (Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000); zoneout then mixes c' and h' with the previous c
-//! and h. The head is `y = V h(T) + d`. The forms of layer norm are those of [`plain::NormForm`].
+//! and h. The head is `y = V h(T) + d`, or `V LN(h(T)) + d`. The forms of layer norm are those of [`plain::NormForm`].
 //!
 //! # Layout
 //!
@@ -25,22 +25,32 @@
 //! Where H is no multiple of 16 the last block is padded with zero weights: a padded unit's c and h stay exactly zero, and so do
 //! all its gradients.
 
+// The loops of tiles index several arrays of registers by one counter, which says what they do more plainly than zipped iterators.
+#![allow(clippy::needless_range_loop)]
+
 pub mod cell;
 pub mod gather;
 pub mod head;
 pub mod init;
 pub mod inputs;
+pub mod kernel;
 pub mod lanes;
 pub mod layer;
+pub mod masks;
 pub mod norm;
 pub mod norm_cell;
+pub mod norm_head;
 pub mod norm_step;
 pub mod params;
+pub mod part;
 pub mod plain;
 pub mod products;
 pub mod real;
 pub mod shape;
+pub mod skip;
 pub mod step;
+pub mod threads;
+pub mod transposed;
 pub mod workspace;
 
 pub use params::Params;

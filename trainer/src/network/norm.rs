@@ -2,25 +2,30 @@
 //! gradient. Population variance, over the real units of a row; padded units take no part and stay zero.
 //!
 //! A row's values lie in blocks with G gates each: four for pre-activations, one for the cell. Statistics are over all of them, or
-//! over each gate's alone. Sums run over blocks and then over lanes as one fixed tree: the same bits for every vector width.
+//! over each gate's alone. Sums run over blocks, then over gates, and then over lanes as one fixed tree: the same bits for every
+//! vector width.
 
-use super::lanes::{LANES, Lanes, add, sum, zeros};
+use super::kernel::{Block, Simd};
+use super::lanes::{LANES, Lanes};
+use super::masks::real_units;
 use super::real::Real;
 
-/// Where a row's blocks lie in a buffer.
+/// Where the blocks of some rows lie in a buffer.
 #[derive(Clone, Copy, Debug)]
 pub struct Places {
-    /// The first block.
+    /// The first row's first block.
     pub first: usize,
+    /// From a row to the next.
+    pub row: usize,
     /// From a block to the next.
-    pub distance: usize,
+    pub block: usize,
 }
 
 impl Places {
     /// The place of a block.
     #[inline(always)]
-    pub fn at(self, block: usize) -> usize {
-        self.first + block * self.distance
+    pub fn at(self, row: usize, block: usize) -> usize {
+        self.first + row * self.row + block * self.block
     }
 }
 
@@ -35,138 +40,185 @@ pub struct Scope<R> {
     pub epsilon: R,
 }
 
+/// A row's statistics, one for each gate.
+#[derive(Clone, Copy, Debug)]
+pub struct Statistics<R, const G: usize> {
+    /// Means.
+    pub means: [R; G],
+    /// `1/sqrt(variance + ε)`
+    pub scales: [R; G],
+}
+
 impl<R: Real> Scope<R> {
     /// N
     fn blocks(self) -> usize {
         self.units.div_ceil(LANES)
     }
 
-    /// Clears what lies beyond the row's units.
-    #[inline(always)]
-    fn clear_padding<const G: usize>(self, block: usize, lanes: &mut [Lanes<R>; G]) {
-        let real = self.units - block * LANES;
-        if real < LANES {
-            for lanes in lanes {
-                lanes[real..].fill(R::ZERO);
-            }
-        }
-    }
-
     /// Means from the sums over each gate's units.
     #[inline(always)]
-    fn means<const G: usize>(self, sums: &[Lanes<R>; G]) -> [R; G] {
-        let gates: [R; G] = std::array::from_fn(|gate| sum(&sums[gate]));
-        if self.per_gate {
-            return gates.map(|gate| gate / R::from_f64(self.units as f64));
+    fn means<B: Block<R>, const G: usize>(self, sums: [B; G]) -> [R; G] {
+        let mut means = [R::ZERO; G];
+        if self.per_gate || G == 1 {
+            let count = R::from_f64(self.units as f64);
+            for gate in 0..G {
+                means[gate] = sums[gate].sum() / count;
+            }
+        } else {
+            let mut total = sums[0];
+            for &sum in &sums[1..] {
+                total = total + sum;
+            }
+            means = [total.sum() / R::from_f64((G * self.units) as f64); G];
         }
-        let mut total = R::ZERO;
-        for gate in gates {
-            total += gate;
+        means
+    }
+
+    /// The statistics of M rows: together, because each takes a chain of sums, a division, a root, and the processor can run several
+    /// of them at once.
+    #[inline(always)]
+    pub fn statistics<S: Simd<R>, const M: usize, const G: usize>(
+        self,
+        simd: S,
+        z: &[[Lanes<R>; G]],
+        places: Places,
+    ) -> [Statistics<R, G>; M] {
+        let mut statistics = [Statistics { means: [R::ZERO; G], scales: [R::ZERO; G] }; M];
+        for (m, statistics) in statistics.iter_mut().enumerate() {
+            let mut sums = [simd.splat(R::ZERO); G];
+            for block in 0..self.blocks() {
+                let z = &z[places.at(m, block)];
+                for gate in 0..G {
+                    sums[gate] = sums[gate] + simd.load(&z[gate]);
+                }
+            }
+            statistics.means = self.means::<S::Block, G>(sums);
         }
-        [total / R::from_f64((G * self.units) as f64); G]
+        for (m, statistics) in statistics.iter_mut().enumerate() {
+            let mut squares = [simd.splat(R::ZERO); G];
+            for block in 0..self.blocks() {
+                let (z, real) = (&z[places.at(m, block)], real_units(self.units, block));
+                for gate in 0..G {
+                    let centered = only(real, simd.load(&z[gate]) - simd.splat(statistics.means[gate]));
+                    squares[gate] = centered.mul_add(centered, squares[gate]);
+                }
+            }
+            statistics.scales = self.means::<S::Block, G>(squares);
+            for scale in &mut statistics.scales {
+                *scale = R::ONE / (*scale + self.epsilon).sqrt();
+            }
+        }
+        statistics
+    }
+
+    /// `z^` of a block.
+    #[inline(always)]
+    pub fn normalize<S: Simd<R>, const G: usize>(
+        self,
+        simd: S,
+        z: &[Lanes<R>; G],
+        statistics: &Statistics<R, G>,
+        block: usize,
+    ) -> [S::Block; G] {
+        let real = real_units(self.units, block);
+        let mut normalized = [simd.splat(R::ZERO); G];
+        for gate in 0..G {
+            let centered = simd.load(&z[gate]) - simd.splat(statistics.means[gate]);
+            normalized[gate] = only(real, centered * simd.splat(statistics.scales[gate]));
+        }
+        normalized
     }
 }
 
-/// Normalizes a row in place and returns `1/sqrt(variance + ε)` of each gate.
-pub fn normalize<R: Real, const G: usize>(z: &mut [[Lanes<R>; G]], places: Places, scope: Scope<R>) -> [R; G] {
-    let mut sums = [zeros::<R>(); G];
-    for block in 0..scope.blocks() {
-        for (sums, z) in sums.iter_mut().zip(&z[places.at(block)]) {
-            add(sums, z);
-        }
-    }
-    let means = scope.means(&sums);
-    let mut squares = [zeros::<R>(); G];
-    for block in 0..scope.blocks() {
-        let z = &mut z[places.at(block)];
-        for (lanes, mean) in z.iter_mut().zip(means) {
-            for z in lanes {
-                *z = *z - mean;
-            }
-        }
-        scope.clear_padding(block, z);
-        for (squares, z) in squares.iter_mut().zip(z) {
-            for u in 0..LANES {
-                squares[u] += z[u] * z[u];
-            }
-        }
-    }
-    let scales = scope.means(&squares).map(|variance| R::ONE / (variance + scope.epsilon).sqrt());
-    for block in 0..scope.blocks() {
-        for (lanes, scale) in z[places.at(block)].iter_mut().zip(scales) {
-            for z in lanes {
-                *z = *z * scale;
-            }
-        }
-    }
-    scales
+/// Zero beyond the real units; a whole block has no need of it.
+#[inline(always)]
+fn only<R: Real, B: Block<R>>(real: u16, block: B) -> B {
+    if real == u16::MAX { block } else { B::select(real, block, block.constant(R::ZERO)) }
 }
 
 /// `gain * z^ + shift` of a block.
 #[inline(always)]
-pub fn affine<R: Real, const G: usize>(normalized: &[Lanes<R>; G], gain: &[Lanes<R>; G], shift: &[Lanes<R>; G]) -> [Lanes<R>; G] {
-    let mut y = [zeros::<R>(); G];
+pub fn affine<R: Real, S: Simd<R>, const G: usize>(
+    simd: S,
+    normalized: [S::Block; G],
+    gain: &[Lanes<R>; G],
+    shift: &[Lanes<R>; G],
+) -> [S::Block; G] {
+    let mut y = normalized;
     for gate in 0..G {
-        for u in 0..LANES {
-            y[gate][u] = gain[gate][u] * normalized[gate][u] + shift[gate][u];
-        }
+        y[gate] = simd.load(&gain[gate]).mul_add(normalized[gate], simd.load(&shift[gate]));
     }
     y
 }
 
-/// The gradients of one norm's outputs, `y = gain * z^ + shift`.
+/// The gradients of one norm's outputs, `y = gain * z^ + shift`, for M rows.
 #[derive(Clone, Copy, Debug)]
-pub struct NormBack<'a, R, const G: usize> {
+pub struct NormBack<'a, R, const M: usize, const G: usize> {
     /// Gradients of y.
     pub d_y: &'a [[Lanes<R>; G]],
-    /// Where the row lies in them.
+    /// Where the rows lie in them.
     pub places: Places,
     /// `[N]`
     pub gain: &'a [[Lanes<R>; G]],
-    /// What [`normalize`] returned.
-    pub scales: [R; G],
+    /// Those of the forward pass.
+    pub scales: [[R; G]; M],
     /// What the statistics were taken over.
     pub scope: Scope<R>,
 }
 
-/// From the gradients of y to those of z, in the place of z^; adds to the gain's gradient.
+/// From the gradients of y to those of z, in the place of z^; adds to the gain's gradient, row by row.
 ///
 /// With `d = gain * d_y`: `d_z = (d - mean d - z^ * mean(d * z^)) / sqrt(variance + ε)`.
-pub fn backward<R: Real, const G: usize>(
-    back: &NormBack<'_, R, G>,
+#[inline(always)]
+pub fn backward<R: Real, S: Simd<R>, const M: usize, const G: usize>(
+    simd: S,
+    back: &NormBack<'_, R, M, G>,
     z: &mut [[Lanes<R>; G]],
     places: Places,
     d_gain: &mut [[Lanes<R>; G]],
 ) {
     let NormBack { d_y, places: from, gain, scales, scope } = *back;
-    let (mut sums, mut products) = ([zeros::<R>(); G], [zeros::<R>(); G]);
-    for block in 0..scope.blocks() {
-        let (d_y, z) = (&d_y[from.at(block)], &z[places.at(block)]);
-        for gate in 0..G {
-            for u in 0..LANES {
-                let change = d_y[gate][u] * z[gate][u];
-                d_gain[block][gate][u] += change;
-                sums[gate][u] += gain[block][gate][u] * d_y[gate][u];
-                products[gate][u] += gain[block][gate][u] * change;
+    let (mut sums, mut products) = ([[simd.splat(R::ZERO); G]; M], [[simd.splat(R::ZERO); G]; M]);
+    for gate in 0..G {
+        let (mut sum, mut product) = ([simd.splat(R::ZERO); M], [simd.splat(R::ZERO); M]);
+        for block in 0..scope.blocks() {
+            let (gain, mut d) = (simd.load(&gain[block][gate]), simd.load(&d_gain[block][gate]));
+            for m in 0..M {
+                let (d_y, z) = (simd.load(&d_y[from.at(m, block)][gate]), simd.load(&z[places.at(m, block)][gate]));
+                d = d_y.mul_add(z, d);
+                let scaled = gain * d_y;
+                sum[m] = sum[m] + scaled;
+                product[m] = scaled.mul_add(z, product[m]);
             }
+            d.store(&mut d_gain[block][gate]);
+        }
+        for m in 0..M {
+            (sums[m][gate], products[m][gate]) = (sum[m], product[m]);
         }
     }
-    let (sums, products) = (scope.means(&sums), scope.means(&products));
-    for block in 0..scope.blocks() {
-        let (d_y, z) = (&d_y[from.at(block)], &mut z[places.at(block)]);
-        for gate in 0..G {
-            for u in 0..LANES {
-                let d = gain[block][gate][u] * d_y[gate][u];
-                z[gate][u] = scales[gate] * (d - sums[gate] - z[gate][u] * products[gate]);
+    let mut means = [([R::ZERO; G], [R::ZERO; G]); M];
+    for m in 0..M {
+        means[m] = (scope.means::<S::Block, G>(sums[m]), scope.means::<S::Block, G>(products[m]));
+    }
+    for m in 0..M {
+        let (sums, products) = means[m];
+        for block in 0..scope.blocks() {
+            let (d_y, z, gain) = (&d_y[from.at(m, block)], &mut z[places.at(m, block)], &gain[block]);
+            let real = real_units(scope.units, block);
+            for gate in 0..G {
+                let d = simd.load(&gain[gate]) * simd.load(&d_y[gate]) - simd.splat(sums[gate]);
+                let d = simd.load(&z[gate]).neg_mul_add(simd.splat(products[gate]), d);
+                only(real, simd.splat(scales[m][gate]) * d).store(&mut z[gate]);
             }
         }
-        scope.clear_padding(block, z);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::network::kernel::array::Array;
+    use crate::network::lanes::zeros;
     use crate::random::Key;
 
     const EPSILON: f64 = 0.01;
@@ -181,9 +233,19 @@ mod tests {
         (0..count).map(|k| std::array::from_fn(|gate| std::array::from_fn(|u| value(k, gate, u)))).collect()
     }
 
+    /// Normalizes a row in place.
+    fn normalize<const G: usize>(z: &mut [[Lanes<f64>; G]], places: Places, scope: Scope<f64>) -> [f64; G] {
+        let [statistics] = scope.statistics(Array, z, places);
+        for block in 0..scope.blocks() {
+            let normalized = scope.normalize(Array, &z[places.at(0, block)], &statistics, block);
+            z[places.at(0, block)] = normalized.map(|block| block.0);
+        }
+        statistics.scales
+    }
+
     /// One row's values, gate by gate.
     fn values(z: &[[Lanes<f64>; 4]], places: Places) -> Vec<f64> {
-        (0..4).flat_map(|gate| (0..UNITS).map(move |unit| z[places.at(unit / 16)][gate][unit % 16])).collect()
+        (0..4).flat_map(|gate| (0..UNITS).map(move |unit| z[places.at(0, unit / 16)][gate][unit % 16])).collect()
     }
 
     /// The definition, over whole chunks of a row.
@@ -205,12 +267,12 @@ mod tests {
             let scope = Scope { units: UNITS, per_gate, epsilon: EPSILON };
             let before = random(1, 2 * ROWS);
             let mut z = before.clone();
-            let places = Places { first: 1, distance: ROWS };
+            let places = Places { first: 1, row: 1, block: ROWS };
             normalize(&mut z, places, scope);
             let expected = reference(&values(&before, places), per_gate);
             let worst = values(&z, places).iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
             assert!(worst < 1e-14, "{worst:e}");
-            assert!(z[places.at(1)].iter().all(|lanes| lanes[UNITS - 16..].iter().all(|&v| v == 0.0)));
+            assert!(z[places.at(0, 1)].iter().all(|lanes| lanes[UNITS - 16..].iter().all(|&v| v == 0.0)));
             // Other rows are left alone.
             assert_eq!((z[0], z[2], z[3], z[5]), (before[0], before[2], before[3], before[5]));
         }
@@ -221,28 +283,28 @@ mod tests {
         for per_gate in [false, true] {
             let scope = Scope { units: UNITS, per_gate, epsilon: EPSILON };
             let (before, d_y, gain) = (random(1, 2 * ROWS), random(2, 2 * ROWS), random(3, 2));
-            let places = Places { first: 2, distance: ROWS };
+            let places = Places { first: 2, row: 1, block: ROWS };
             // The loss is the sum of d_y * gain * z^.
             let loss = |z: &[[Lanes<f64>; 4]], gain: &[[Lanes<f64>; 4]]| {
                 let mut z = z.to_vec();
                 normalize(&mut z, places, scope);
-                let gain = values(gain, Places { first: 0, distance: 1 });
+                let gain = values(gain, Places { first: 0, row: 2, block: 1 });
                 values(&z, places).iter().zip(values(&d_y, places)).zip(gain).map(|((z, d), g)| z * d * g).sum::<f64>()
             };
             let mut z = before.clone();
             let scales = normalize(&mut z, places, scope);
             let mut d_gain = vec![[zeros(); 4]; 2];
-            backward(&NormBack { d_y: &d_y, places, gain: &gain, scales, scope }, &mut z, places, &mut d_gain);
+            backward(Array, &NormBack { d_y: &d_y, places, gain: &gain, scales: [scales], scope }, &mut z, places, &mut d_gain);
             for unit in 0..UNITS {
                 for gate in 0..4 {
                     let (block, u) = (unit / 16, unit % 16);
                     let difference = |change: &dyn Fn(f64) -> f64| (change(1e-4) - change(-1e-4)) / 2e-4;
                     let numeric = difference(&|offset| {
                         let mut moved = before.clone();
-                        moved[places.at(block)][gate][u] += offset;
+                        moved[places.at(0, block)][gate][u] += offset;
                         loss(&moved, &gain)
                     });
-                    assert!((z[places.at(block)][gate][u] - numeric).abs() < 1e-7);
+                    assert!((z[places.at(0, block)][gate][u] - numeric).abs() < 1e-7);
                     let numeric = difference(&|offset| {
                         let mut moved = gain.clone();
                         moved[block][gate][u] += offset;
@@ -251,7 +313,7 @@ mod tests {
                     assert!((d_gain[block][gate][u] - numeric).abs() < 1e-7);
                 }
             }
-            assert!(z[places.at(1)].iter().all(|lanes| lanes[UNITS - 16..].iter().all(|&v| v == 0.0)));
+            assert!(z[places.at(0, 1)].iter().all(|lanes| lanes[UNITS - 16..].iter().all(|&v| v == 0.0)));
         }
     }
 
@@ -259,7 +321,7 @@ mod tests {
     fn equal_values_are_normalized_to_zero() {
         let mut z = vec![[[3.0; LANES]; 1]; 2];
         let scope = Scope { units: 32, per_gate: false, epsilon: EPSILON };
-        let [scale] = normalize(&mut z, Places { first: 0, distance: 1 }, scope);
+        let [scale] = normalize(&mut z, Places { first: 0, row: 2, block: 1 }, scope);
         assert_eq!((z[0][0][5], scale), (0.0, 10.0));
     }
 }

@@ -2,16 +2,19 @@
 //! first, for all blocks, and then each row from norm to norm. The forms are those of [`NormForm`].
 
 use super::cell;
-use super::gather::gather_biases;
-use super::lanes::{Lanes, Row, add, tiles, zeros};
-use super::norm::{self, NormBack, Places, Scope, affine, normalize};
+use super::gather::GatherBiases;
+use super::kernel::prefetch::prefetch;
+use super::kernel::tile::{columns, tiles};
+use super::kernel::{Block, Kernel, Simd, Width};
+use super::lanes::{Lanes, Row, zeros};
+use super::norm::{self, NormBack, Places, Scope, affine};
 use super::norm_cell::CellNorm;
 use super::params::{NormGradients, NormParams};
 use super::plain::NormForm;
 use super::products::{Operand, product};
 use super::real::Real;
 use super::shape::{Norm, blocks};
-use super::step::{BackwardStep, ForwardStep};
+use super::step::{BackwardStep, ForwardStep, load_row, store_row};
 use crate::regularize::settings::Reading;
 
 /// What a layer's norms keep from the forward pass for the backward pass.
@@ -31,8 +34,29 @@ pub struct NormBuffers<R> {
     scales_x: Vec<[R; 4]>,
     /// The same of `U h`.
     scales_h: Vec<[R; 4]>,
-    /// One row on its way through the cell, `[N]`.
+    /// Some rows on their way through the cell, `[TOGETHER][N]`.
     row: Vec<Lanes<R>>,
+}
+
+/// Rows that go from norm to norm together.
+const TOGETHER: usize = 4;
+
+/// Calls a function on several rows at a time, then on those that are left.
+macro_rules! together {
+    ($rows:expr, $row:ident, $m:ident => $call:expr) => {{
+        let rows: usize = $rows;
+        let mut $row = 0;
+        while rows - $row >= TOGETHER {
+            const $m: usize = TOGETHER;
+            $call;
+            $row += $m;
+        }
+        while rows > $row {
+            const $m: usize = 1;
+            $call;
+            $row += $m;
+        }
+    }};
 }
 
 impl<R: Real> NormBuffers<R> {
@@ -48,7 +72,7 @@ impl<R: Real> NormBuffers<R> {
             h: vec![[zeros(); 4]; apart * n],
             scales_x: vec![[R::ZERO; 4]; steps * rows],
             scales_h: vec![[R::ZERO; 4]; apart],
-            row: vec![zeros(); n],
+            row: vec![zeros(); TOGETHER * n],
         }
     }
 
@@ -60,117 +84,12 @@ impl<R: Real> NormBuffers<R> {
         }
     }
 
-    /// All blocks and rows of a step.
-    pub fn forward(&mut self, step: &mut ForwardStep<'_, R>, params: &NormParams<'_, R>) {
-        let (rows, n) = (step.rows, step.blocks);
-        let (from, size) = (step.time * rows, rows * n);
-        let joint = self.form == NormForm::Joint;
-        let x = &mut self.x[from * n..][..size];
-        let h = if joint { &mut [][..] } else { &mut self.h[from * n..][..size] };
-        for block in 0..n {
-            let w = panel(step.params.w, block, &step.x);
-            let u = panel(step.params.u, block, &step.recurrent);
-            let (x, h) = (&mut x[block * rows..][..rows], h.get_mut(block * rows..(block + 1) * rows));
-            match h {
-                None => {
-                    let factors = [(&step.x, w), (&step.recurrent, u)];
-                    tiles!(rows, row => product_tile::<R, _>(&factors, Some(&step.params.b[block]), x, row));
-                }
-                Some(h) => {
-                    tiles!(rows, row => product_tile::<R, _>(&[(&step.x, w)], Some(&params.bias_x[block]), x, row));
-                    tiles!(rows, row => product_tile::<R, _>(&[(&step.recurrent, u)], None, h, row));
-                }
-            }
-        }
-        for row in 0..rows {
-            let places = Places { first: row, distance: rows };
-            self.scales_x[from + row] = normalize(x, places, self.gates);
-            if !joint {
-                self.scales_h[from + row] = normalize(h, places, self.gates);
-            }
-            let batch_row = step.first_row + row;
-            for block in 0..n {
-                let place = places.at(block);
-                let mut a = affine(&x[place], &params.gain_x[block], &params.shift_x[block]);
-                if !joint {
-                    add_row(&mut a, &affine(&h[place], &params.gain_h[block], &params.shift_h[block]));
-                    add_row(&mut a, &step.params.b[block]);
-                }
-                let gates = cell::activate(&a);
-                let masks = step.plan.candidate(batch_row, step.time, block);
-                self.row[block] = cell::candidate(&gates, &step.c_before[row * n + block], &masks);
-                step.gates[place] = gates;
-            }
-            if self.form == NormForm::B {
-                self.cell.forward(from + row, params, &mut self.row);
-            }
-            let zone = step.plan.zone.as_ref();
-            for block in 0..n {
-                let (place, share) = (row * n + block, zone.map(|zone| zone.cell(batch_row, step.time, block)));
-                step.c[place] = cell::blend(share.as_ref(), &step.c_before[place], &self.row[block]);
-                if zone.is_some_and(|zone| zone.reading == Reading::Zoned) {
-                    self.row[block] = step.c[place];
-                }
-            }
-            if self.form == NormForm::A {
-                self.cell.forward(from + row, params, &mut self.row);
-            }
-            for block in 0..n {
-                let (place, share) = (row * n + block, zone.map(|zone| zone.hidden(batch_row, step.time, block)));
-                let (tanh_c, h) = cell::output(&step.gates[places.at(block)][3], &self.row[block]);
-                step.tanh_c[place] = tanh_c;
-                step.keep_h(row, block, &cell::blend(share.as_ref(), &step.h_before[place], &h));
-            }
-        }
-    }
-
-    /// All blocks and rows of a step; adds to the gradients of the gains, and of the norm on c.
-    pub fn backward(&mut self, step: &mut BackwardStep<'_, R>, params: &NormParams<'_, R>, gradients: &mut NormGradients<'_, R>) {
-        let (rows, n) = (step.rows, step.blocks);
-        let (from, size) = (step.time * rows, rows * n);
-        let recurrent = if self.form == NormForm::Joint { &self.x } else { &self.h };
-        let later = if step.last { &[] } else { &recurrent[from * n + size..][..size] };
-        for block in 0..n {
-            tiles!(rows, row => d_h_tile::<R, _>(step, later, block, row));
-        }
-        let zone = step.plan.zone.as_ref();
-        let reading = zone.map_or(Reading::Candidate, |zone| zone.reading);
-        for row in 0..rows {
-            let places = Places { first: row, distance: rows };
-            let batch_row = step.first_row + row;
-            for block in 0..n {
-                let (place, share) = (row * n + block, zone.map(|zone| zone.hidden(batch_row, step.time, block)));
-                let (d_h_before, d_h) = cell::blend_backward(share.as_ref(), &step.d_h[place]);
-                step.d_h[place] = d_h_before;
-                let o = &mut step.gates[places.at(block)][3];
-                (*o, self.row[block]) = cell::output_backward(o, &step.tanh_c[place], &d_h);
-            }
-            if self.form == NormForm::A {
-                self.cell.backward(from + row, params, gradients, &mut self.row);
-            }
-            for block in 0..n {
-                let (place, share) = (row * n + block, zone.map(|zone| zone.cell(batch_row, step.time, block)));
-                (step.d_c[place], self.row[block]) =
-                    cell::cell_backward(share.as_ref(), reading, &step.d_c[place], &self.row[block]);
-            }
-            if self.form == NormForm::B {
-                self.cell.backward(from + row, params, gradients, &mut self.row);
-            }
-            for block in 0..n {
-                let place = row * n + block;
-                let gates = &mut step.gates[places.at(block)];
-                let masks = step.plan.candidate(batch_row, step.time, block);
-                let ([d_i, d_f, d_g], d_c) = cell::candidate_backward(gates, &step.c_before[place], &masks, &self.row[block]);
-                *gates = [d_i, d_f, d_g, gates[3]];
-                add(&mut step.d_c[place], &d_c);
-            }
-            let back = |gain, scales| NormBack { d_y: &*step.gates, places, gain, scales, scope: self.gates };
-            let x = &mut self.x[from * n..][..size];
-            norm::backward(&back(params.gain_x, self.scales_x[from + row]), x, places, gradients.gain_x);
-            if self.form != NormForm::Joint {
-                let h = &mut self.h[from * n..][..size];
-                norm::backward(&back(params.gain_h, self.scales_h[from + row]), h, places, gradients.gain_h);
-            }
+    /// Has a step's share of the large buffers fetched; `size` is `B * N`.
+    pub fn prefetch(&self, time: usize, size: usize) {
+        prefetch(&self.x[time * size..][..size]);
+        if self.form != NormForm::Joint {
+            prefetch(&self.h[time * size..][..size]);
+            self.cell.prefetch(time, size);
         }
     }
 
@@ -178,60 +97,282 @@ impl<R: Real> NormBuffers<R> {
     /// `d_x` those of what was normalized, `[steps][N][B]` of the same steps; `b` is the layer's bias.
     pub fn gather_biases(
         &self,
+        width: Width,
         b: &mut [Row<R>],
         gradients: &mut NormGradients<'_, R>,
-        deltas: &[Row<R>],
-        d_x: &[Row<R>],
+        (deltas, d_x): (&[Row<R>], &[Row<R>]),
         rows: usize,
     ) {
-        gather_biases(gradients.shift_x, deltas, rows);
+        let blocks = b.len();
+        let gather =
+            |gradients: &mut [&mut [Row<R>]], deltas| R::gather_biases(width, GatherBiases { gradients, deltas, blocks, rows });
         match self.form {
-            NormForm::Joint => gather_biases(b, d_x, rows),
+            NormForm::Joint => {
+                gather(&mut [gradients.shift_x], deltas);
+                gather(&mut [b], d_x);
+            }
             NormForm::A | NormForm::B => {
-                gather_biases(gradients.shift_h, deltas, rows);
-                gather_biases(b, deltas, rows);
-                gather_biases(gradients.bias_x, d_x, rows);
+                gather(&mut [gradients.shift_x, gradients.shift_h, b], deltas);
+                gather(&mut [gradients.bias_x], d_x);
             }
         }
     }
 }
 
-/// The part of a matrix that gives a block: `[K]` panel rows.
-fn panel<'a, R: Real>(matrix: &'a [Row<R>], block: usize, operand: &Operand<'_, R>) -> &'a [Row<R>] {
-    &matrix[block * operand.width()..][..operand.width()]
+/// All blocks and rows of a step.
+#[derive(Debug)]
+pub struct NormForward<'s, 'a, 'p, R> {
+    /// What the norms keep.
+    pub norm: &'s mut NormBuffers<R>,
+    /// The step.
+    pub step: &'s mut ForwardStep<'a, R>,
+    /// Gains and shifts.
+    pub params: &'s NormParams<'p, R>,
 }
 
-/// M rows of a block's products; z is `[B]`.
+impl<R: Real> Kernel<R> for NormForward<'_, '_, '_, R> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<R>>(self, simd: S) {
+        let NormForward { norm, step, params } = self;
+        let (rows, n) = (step.rows, step.blocks);
+        let (from, size) = (step.time * rows, rows * n);
+        let joint = norm.form == NormForm::Joint;
+        let x = &mut norm.x[from * n..][..size];
+        let h = if joint { &mut [][..] } else { &mut norm.h[from * n..][..size] };
+        for block in 0..n {
+            let (w, u) = step.panels(block);
+            let z = &mut x[block * rows..][..rows];
+            if joint {
+                let (bias, factors) = (load_row(simd, &step.params.b[block]), [(&step.x, w), (&step.recurrent, u)]);
+                tiles!(S, R, rows, row, M => product_tile::<R, S, M, 2>(simd, factors, bias, z, row));
+            } else {
+                let (bias, factors) = (load_row(simd, &params.bias_x[block]), [(&step.x, w)]);
+                tiles!(S, R, rows, row, M => product_tile::<R, S, M, 1>(simd, factors, bias, z, row));
+                let z = &mut h[block * rows..][..rows];
+                let (bias, factors) = ([simd.splat(R::ZERO); 4], [(&step.recurrent, u)]);
+                tiles!(S, R, rows, row, M => product_tile::<R, S, M, 1>(simd, factors, bias, z, row));
+            }
+        }
+        together!(rows, row, M => forward_rows::<R, S, M>(simd, norm, step, params, row));
+    }
+}
+
+/// M rows from products to outputs.
 #[inline(always)]
-fn product_tile<R: Real, const M: usize>(
-    factors: &[(&Operand<'_, R>, &[Row<R>])],
-    bias: Option<&Row<R>>,
+fn forward_rows<R: Real, S: Simd<R>, const M: usize>(
+    simd: S,
+    norm: &mut NormBuffers<R>,
+    step: &mut ForwardStep<'_, R>,
+    params: &NormParams<'_, R>,
+    row: usize,
+) {
+    let (rows, n) = (step.rows, step.blocks);
+    let (from, size) = (step.time * rows, rows * n);
+    let joint = norm.form == NormForm::Joint;
+    let x = &mut norm.x[from * n..][..size];
+    let h = if joint { &mut [][..] } else { &mut norm.h[from * n..][..size] };
+    let places = Places { first: row, row: 1, block: rows };
+    let statistics_x = norm.gates.statistics::<S, M, 4>(simd, x, places);
+    let statistics_h = if joint { statistics_x } else { norm.gates.statistics::<S, M, 4>(simd, h, places) };
+    let zoned = step.masks.zone.is_some() && step.masks.reading == Reading::Zoned;
+    for m in 0..M {
+        norm.scales_x[from + row + m] = statistics_x[m].scales;
+        if !joint {
+            norm.scales_h[from + row + m] = statistics_h[m].scales;
+        }
+        for block in 0..n {
+            let (place, unit) = (places.at(m, block), (row + m) * n + block);
+            let normalized = norm.gates.normalize(simd, &x[place], &statistics_x[m], block);
+            store_row(normalized, &mut x[place]);
+            let mut a = affine(simd, normalized, &params.gain_x[block], &params.shift_x[block]);
+            if !joint {
+                let normalized = norm.gates.normalize(simd, &h[place], &statistics_h[m], block);
+                store_row(normalized, &mut h[place]);
+                let from_h = affine(simd, normalized, &params.gain_h[block], &params.shift_h[block]);
+                let bias = load_row(simd, &step.params.b[block]);
+                for gate in 0..4 {
+                    a[gate] = a[gate] + from_h[gate] + bias[gate];
+                }
+            }
+            let gates = cell::activate::<R, S::Block>(a);
+            store_row(gates, &mut step.gates[place]);
+            let (masks, c_before) = (step.masks.candidate(simd, unit), simd.load(&step.c_before[unit]));
+            let mut read = cell::candidate::<R, S::Block>(gates, c_before, &masks);
+            if norm.form != NormForm::B {
+                let c = cell::blend::<R, S::Block>(step.masks.zone_cell(simd, unit), c_before, read);
+                c.store(&mut step.c[unit]);
+                if zoned {
+                    read = c;
+                }
+            }
+            read.store(&mut norm.row[m * n + block]);
+        }
+    }
+    match norm.form {
+        NormForm::A => norm.cell.forward::<S, M>(simd, from + row, params, &mut norm.row),
+        NormForm::B => {
+            norm.cell.forward::<S, M>(simd, from + row, params, &mut norm.row);
+            for unit in 0..M * n {
+                let (new, place) = (&mut norm.row[unit], row * n + unit);
+                let (share, c_before) = (step.masks.zone_cell(simd, place), simd.load(&step.c_before[place]));
+                let c = cell::blend::<R, S::Block>(share, c_before, simd.load(new));
+                c.store(&mut step.c[place]);
+                if zoned {
+                    c.store(new);
+                }
+            }
+        }
+        NormForm::Joint => {}
+    }
+    for m in 0..M {
+        for block in 0..n {
+            let unit = (row + m) * n + block;
+            let o = simd.load(&step.gates[places.at(m, block)][3]);
+            let (tanh_c, h) = cell::output::<R, S::Block>(o, simd.load(&norm.row[m * n + block]));
+            tanh_c.store(&mut step.tanh_c[unit]);
+            let (share, before) = (step.masks.zone_hidden(simd, unit), simd.load(&step.h_before[unit]));
+            step.keep_h(simd, unit, cell::blend::<R, S::Block>(share, before, h));
+        }
+    }
+}
+
+/// All blocks and rows of a step backward; adds to the gradients of the gains, and of the norm on c.
+#[derive(Debug)]
+pub struct NormBackward<'s, 'a, 'p, 'g, R> {
+    /// What the norms kept.
+    pub norm: &'s mut NormBuffers<R>,
+    /// The step.
+    pub step: &'s mut BackwardStep<'a, R>,
+    /// Gains and shifts.
+    pub params: &'s NormParams<'p, R>,
+    /// Their gradients.
+    pub gradients: &'s mut NormGradients<'g, R>,
+}
+
+impl<R: Real> Kernel<R> for NormBackward<'_, '_, '_, '_, R> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<R>>(self, simd: S) {
+        let NormBackward { norm, step, params, gradients } = self;
+        let (rows, n) = (step.rows, step.blocks);
+        let (from, size) = (step.time * rows, rows * n);
+        let recurrent = if norm.form == NormForm::Joint { &norm.x } else { &norm.h };
+        let later = if step.last { &[] } else { &recurrent[from * n + size..][..size] };
+        columns!(S, R, n, block, G => {
+            tiles!(S, R, rows, row, M => d_h_tile::<R, S, M, G>(simd, step, later, row, block));
+        });
+        together!(rows, row, M => backward_rows::<R, S, M>(simd, norm, step, (params, gradients), row));
+    }
+}
+
+/// M rows from the gradients of h(t) to those of the products.
+#[inline(always)]
+fn backward_rows<R: Real, S: Simd<R>, const M: usize>(
+    simd: S,
+    norm: &mut NormBuffers<R>,
+    step: &mut BackwardStep<'_, R>,
+    (params, gradients): (&NormParams<'_, R>, &mut NormGradients<'_, R>),
+    row: usize,
+) {
+    let (rows, n) = (step.rows, step.blocks);
+    let (from, size) = (step.time * rows, rows * n);
+    let places = Places { first: row, row: 1, block: rows };
+    let reading = step.masks.reading;
+    for m in 0..M {
+        for block in 0..n {
+            let unit = (row + m) * n + block;
+            let (share, d_h) = (step.masks.zone_hidden(simd, unit), simd.load(&step.d_h[unit]));
+            let (d_h_before, d_h) = cell::blend_backward::<R, S::Block>(share, d_h);
+            d_h_before.store(&mut step.d_h[unit]);
+            let o = &mut step.gates[places.at(m, block)][3];
+            let tanh_c = simd.load(&step.tanh_c[unit]);
+            let (d_o, d_read) = cell::output_backward::<R, S::Block>(simd.load(o), tanh_c, d_h);
+            d_o.store(o);
+            d_read.store(&mut norm.row[m * n + block]);
+        }
+    }
+    match norm.form {
+        NormForm::A => norm.cell.backward::<S, M>(simd, from + row, params, gradients, &mut norm.row),
+        NormForm::B => {
+            for unit in 0..M * n {
+                let (d_new, place) = (&mut norm.row[unit], row * n + unit);
+                let (share, d_c) = (step.masks.zone_cell(simd, place), simd.load(&step.d_c[place]));
+                let (d_before, d) = cell::cell_backward::<R, S::Block>(share, reading, d_c, simd.load(d_new));
+                d_before.store(&mut step.d_c[place]);
+                d.store(d_new);
+            }
+            norm.cell.backward::<S, M>(simd, from + row, params, gradients, &mut norm.row);
+        }
+        NormForm::Joint => {}
+    }
+    for m in 0..M {
+        for block in 0..n {
+            let unit = (row + m) * n + block;
+            let (mut d_before, mut d_new) = (simd.load(&step.d_c[unit]), simd.load(&norm.row[m * n + block]));
+            if norm.form != NormForm::B {
+                let share = step.masks.zone_cell(simd, unit);
+                (d_before, d_new) = cell::cell_backward::<R, S::Block>(share, reading, d_before, d_new);
+            }
+            let lanes = &mut step.gates[places.at(m, block)];
+            let gates = load_row(simd, lanes);
+            let (masks, c_before) = (step.masks.candidate(simd, unit), simd.load(&step.c_before[unit]));
+            let ([d_i, d_f, d_g], d_c) = cell::candidate_backward::<R, S::Block>(gates, c_before, &masks, d_new);
+            for (gate, d) in [d_i, d_f, d_g].iter().enumerate() {
+                d.store(&mut lanes[gate]);
+            }
+            (d_before + d_c).store(&mut step.d_c[unit]);
+        }
+    }
+    let scales = |all: &[[R; 4]]| {
+        let mut scales = [[R::ZERO; 4]; M];
+        scales.copy_from_slice(&all[from + row..from + row + M]);
+        scales
+    };
+    let back = |gain, scales| NormBack { d_y: &*step.gates, places, gain, scales, scope: norm.gates };
+    let x = &mut norm.x[from * n..][..size];
+    let from_x = back(params.gain_x, scales(&norm.scales_x));
+    norm::backward::<R, S, M, 4>(simd, &from_x, x, places, gradients.gain_x);
+    if norm.form != NormForm::Joint {
+        let h = &mut norm.h[from * n..][..size];
+        let from_h = back(params.gain_h, scales(&norm.scales_h));
+        norm::backward::<R, S, M, 4>(simd, &from_h, h, places, gradients.gain_h);
+    }
+}
+
+/// M rows of a block's products, of F matrices; z is `[B]`.
+#[inline(always)]
+fn product_tile<R: Real, S: Simd<R>, const M: usize, const F: usize>(
+    simd: S,
+    factors: [(&Operand<'_, R>, &[Row<R>]); F],
+    bias: [S::Block; 4],
     z: &mut [Row<R>],
     row: usize,
 ) {
-    for gate in 0..4 {
-        let mut acc = [bias.map_or(zeros(), |bias| bias[gate]); M];
-        for (operand, panel) in factors {
-            product(&mut acc, operand, row, panel, gate);
-        }
-        for (m, acc) in acc.iter().enumerate() {
-            z[row + m][gate] = *acc;
-        }
+    let mut acc = [bias; M];
+    for (operand, panel) in factors {
+        product::<R, S, M>(simd, &mut acc, operand, row, panel);
+    }
+    for m in 0..M {
+        store_row(acc[m], &mut z[row + m]);
     }
 }
 
-/// M rows of a block's gradients of h(t).
+/// M rows of G blocks' gradients of h(t).
 #[inline(always)]
-fn d_h_tile<R: Real, const M: usize>(step: &mut BackwardStep<'_, R>, later: &[Row<R>], block: usize, row: usize) {
-    for (m, d_h) in step.d_h::<M>(later, block, row).iter().enumerate() {
-        step.d_h[(row + m) * step.blocks + block] = *d_h;
-    }
-}
-
-/// `a += b`
-#[inline(always)]
-fn add_row<R: Real>(a: &mut Row<R>, b: &Row<R>) {
-    for (a, b) in a.iter_mut().zip(b) {
-        add(a, b);
+fn d_h_tile<R: Real, S: Simd<R>, const M: usize, const G: usize>(
+    simd: S,
+    step: &mut BackwardStep<'_, R>,
+    later: &[Row<R>],
+    row: usize,
+    block: usize,
+) {
+    let acc = step.d_h::<S, M, G>(simd, later, row, block);
+    for m in 0..M {
+        for g in 0..G {
+            acc[m][g].store(&mut step.d_h[(row + m) * step.blocks + block + g]);
+        }
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::lanes::{LANES, Lanes, Row};
-use super::plain::{NormForm, PlainDense, PlainLstm, PlainNetwork, PlainNorm};
+use super::plain::{NormForm, PlainDense, PlainHeadNorm, PlainLstm, PlainNetwork, PlainNorm};
 use super::real::Real;
 use super::shape::{Norm, Shape, blocks};
 
@@ -86,6 +86,17 @@ pub struct HeadParams<'p, R> {
     pub v: &'p [Lanes<R>],
     /// `[N]` lanes.
     pub d: &'p [Lanes<R>],
+    /// Those of layer norm before it.
+    pub norm: Option<HeadNormParams<'p, R>>,
+}
+
+/// Gain and shift of the layer norm before the head; N counts blocks of units.
+#[derive(Clone, Copy, Debug)]
+pub struct HeadNormParams<'p, R> {
+    /// `[N]` lanes.
+    pub gain: &'p [Lanes<R>],
+    /// `[N]` lanes.
+    pub shift: &'p [Lanes<R>],
 }
 
 /// The head's gradients.
@@ -95,6 +106,17 @@ pub struct HeadGradients<'p, R> {
     pub v: &'p mut [Lanes<R>],
     /// `[N]` lanes.
     pub d: &'p mut [Lanes<R>],
+    /// Those of layer norm before it.
+    pub norm: Option<HeadNormGradients<'p, R>>,
+}
+
+/// Gradients of the layer norm before the head, as [`HeadNormParams`].
+#[derive(Debug)]
+pub struct HeadNormGradients<'p, R> {
+    /// `[N]` lanes.
+    pub gain: &'p mut [Lanes<R>],
+    /// `[N]` lanes.
+    pub shift: &'p mut [Lanes<R>],
 }
 
 impl<R: Real> Params<R> {
@@ -138,23 +160,21 @@ impl<R: Real> Params<R> {
 
     /// The parameters of the head.
     pub fn head(&self) -> HeadParams<'_, R> {
-        let (start, split) = self.head_lanes();
-        let (v, d) = self.values.as_chunks::<LANES>().0[start..].split_at(split);
-        HeadParams { v, d }
+        let (outputs, units) = (blocks(self.shape.outputs), blocks(self.shape.head_inputs()));
+        let mut cut = Cut(&self.values[self.shape.layer_start(self.shape.hidden.len())..]);
+        let (v, d) = (cut.lanes(outputs * self.shape.head_inputs()), cut.lanes(outputs));
+        let norm = self.shape.head_norm.map(|_| HeadNormParams { gain: cut.lanes(units), shift: cut.lanes(units) });
+        HeadParams { v, d, norm }
     }
 
     /// The same, to be written.
     pub fn head_mut(&mut self) -> HeadGradients<'_, R> {
-        let (start, split) = self.head_lanes();
-        let (v, d) = self.values.as_chunks_mut::<LANES>().0[start..].split_at_mut(split);
-        HeadGradients { v, d }
-    }
-
-    /// The lanes at which the head begins, and the lanes of its V.
-    fn head_lanes(&self) -> (usize, usize) {
-        let n = blocks(self.shape.outputs);
-        let split = n * self.shape.head_inputs();
-        (self.values.len() / LANES - split - n, split)
+        let (outputs, units) = (blocks(self.shape.outputs), blocks(self.shape.head_inputs()));
+        let (start, width) = (self.shape.layer_start(self.shape.hidden.len()), self.shape.head_inputs());
+        let mut cut = CutMut(&mut self.values[start..]);
+        let (v, d) = (cut.lanes(outputs * width), cut.lanes(outputs));
+        let norm = self.shape.head_norm.map(|_| HeadNormGradients { gain: cut.lanes(units), shift: cut.lanes(units) });
+        HeadGradients { v, d, norm }
     }
 
     /// The textbook layout, without the padding.
@@ -171,6 +191,7 @@ impl<R: Real> Params<R> {
             }
         });
         let (inputs, outputs, p) = (self.shape.head_inputs(), self.shape.outputs, self.head());
+        let units = |lanes: &[Lanes<R>]| lanes.as_flattened()[..inputs].iter().map(|v| v.to_f64()).collect();
         let v = |o: usize, k: usize| p.v[o / LANES * inputs + k][o % LANES].to_f64();
         PlainNetwork {
             layers: layers.collect(),
@@ -179,7 +200,13 @@ impl<R: Real> Params<R> {
                 outputs,
                 w: (0..outputs).flat_map(|o| (0..inputs).map(move |k| v(o, k))).collect(),
                 b: p.d.as_flattened()[..outputs].iter().map(|d| d.to_f64()).collect(),
+                norm: self.shape.head_norm.zip(p.norm).map(|(epsilon, p)| PlainHeadNorm {
+                    epsilon,
+                    gain: units(p.gain),
+                    shift: units(p.shift),
+                }),
             },
+            skip: None,
         }
     }
 
@@ -193,6 +220,7 @@ impl<R: Real> Params<R> {
             hidden: plain.layers.iter().map(|layer| layer.hidden).collect(),
             outputs: plain.head.outputs,
             norm: norm_of(&plain.layers[0]),
+            head_norm: plain.head.norm.as_ref().map(|norm| norm.epsilon),
         };
         let mut params = Params::zeros(&shape);
         for (l, layer) in plain.layers.iter().enumerate() {
@@ -211,11 +239,8 @@ impl<R: Real> Params<R> {
                 ] {
                     fill_panels(panels, values, layer.hidden, 1);
                 }
-                for (lanes, values) in [(p.gain_c, &norm.gain_c), (p.shift_c, &norm.shift_c)] {
-                    for (lane, &value) in lanes.as_flattened_mut().iter_mut().zip(values) {
-                        *lane = R::from_f64(value);
-                    }
-                }
+                fill_lanes(p.gain_c, &norm.gain_c);
+                fill_lanes(p.shift_c, &norm.shift_c);
             }
         }
         let (inputs, head) = (plain.head.inputs, params.head_mut());
@@ -224,6 +249,10 @@ impl<R: Real> Params<R> {
                 head.v[o / LANES * inputs + k][o % LANES] = R::from_f64(plain.head.w[o * inputs + k]);
             }
             head.d[o / LANES][o % LANES] = R::from_f64(plain.head.b[o]);
+        }
+        if let (Some(p), Some(norm)) = (head.norm, &plain.head.norm) {
+            fill_lanes(p.gain, &norm.gain);
+            fill_lanes(p.shift, &norm.shift);
         }
         params
     }
@@ -301,6 +330,13 @@ fn fill_panels<R: Real>(panels: &mut [Row<R>], values: &[f64], hidden: usize, in
     }
 }
 
+/// `[H]` to `[N]` lanes.
+fn fill_lanes<R: Real>(lanes: &mut [Lanes<R>], values: &[f64]) {
+    for (lane, &value) in lanes.as_flattened_mut().iter_mut().zip(values) {
+        *lane = R::from_f64(value);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -308,8 +344,9 @@ mod tests {
     #[test]
     fn plain_and_back() {
         let norm = |form| Some(Norm { form, per_gate: true, epsilon: 0.25 });
-        for norm in [None, norm(NormForm::A), norm(NormForm::B), norm(NormForm::Joint)] {
-            let shape = Shape { inputs: 3, hidden: vec![17, 5], outputs: 18, norm };
+        let norms = [None, norm(NormForm::A), norm(NormForm::B), norm(NormForm::Joint)];
+        for (norm, head_norm) in norms.into_iter().flat_map(|norm| [(norm, None), (norm, Some(0.5))]) {
+            let shape = Shape { inputs: 3, hidden: vec![17, 5], outputs: 18, norm, head_norm };
             let mut plain = Params::<f64>::zeros(&shape).to_plain();
             let mut next = 0.0;
             let mut number = |values: &mut Vec<f64>| {
@@ -334,6 +371,10 @@ mod tests {
             }
             number(&mut plain.head.w);
             number(&mut plain.head.b);
+            if let Some(norm) = &mut plain.head.norm {
+                number(&mut norm.gain);
+                number(&mut norm.shift);
+            }
             let params = Params::<f32>::from_plain(&plain);
             assert_eq!(params.to_plain(), plain);
             assert_eq!(params.shape(), &shape);
@@ -346,7 +387,8 @@ mod tests {
 
     #[test]
     fn a_panel_row_holds_the_four_gates_of_a_block() {
-        let mut plain = Params::<f64>::zeros(&Shape { inputs: 2, hidden: vec![20], outputs: 1, norm: None }).to_plain();
+        let mut plain =
+            Params::<f64>::zeros(&Shape { inputs: 2, hidden: vec![20], outputs: 1, norm: None, head_norm: None }).to_plain();
         // The forget gate of unit 18 reads input 1.
         plain.layers[0].w[(20 + 18) * 2 + 1] = 7.0;
         let params = Params::<f32>::from_plain(&plain);

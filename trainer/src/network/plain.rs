@@ -4,6 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::skip::PlainSkip;
+
 /// One LSTM layer: `a = W x + U h + b`, `c' = f*c + i*g`, `h = o*tanh(c')`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlainLstm {
@@ -58,7 +60,18 @@ pub struct PlainNorm {
     pub shift_c: Vec<f64>,
 }
 
-/// The head: `y = V h + d`.
+/// Layer norm before the head, `LN(h; γ, β)` over the last layer's units (Ba et al., arXiv 1607.06450).
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlainHeadNorm {
+    /// ε
+    pub epsilon: f64,
+    /// `[H]`: γ
+    pub gain: Vec<f64>,
+    /// `[H]`: β
+    pub shift: Vec<f64>,
+}
+
+/// The head: `y = V h + d`, with layer norm `y = V LN(h) + d`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlainDense {
     /// H
@@ -69,13 +82,17 @@ pub struct PlainDense {
     pub w: Vec<f64>,
     /// `[O]`
     pub b: Vec<f64>,
+    /// Layer norm of what it reads.
+    pub norm: Option<PlainHeadNorm>,
 }
 
-/// LSTM layers, first to last, and the head.
+/// LSTM layers, first to last, the head, and a linear skip around them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlainNetwork {
     /// First to last; layer l+1 has as many inputs as layer l has units.
     pub layers: Vec<PlainLstm>,
     /// Reads the last layer's h.
     pub head: PlainDense,
+    /// What the forecast gets beside it, where there is such a thing.
+    pub skip: Option<PlainSkip>,
 }

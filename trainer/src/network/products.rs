@@ -1,8 +1,10 @@
 //! The products of a layer with its weights, in tiles of rows: forward, and from gradients back to what was multiplied.
 
-use super::lanes::{LANES, Lanes, Row, accumulate, add, multiply, zeros};
+use super::kernel::tile::{self, Tile};
+use super::kernel::{Block, Simd};
+use super::lanes::{LANES, Lanes, Row};
+use super::masks::GateStep;
 use super::real::Real;
-use crate::regularize::factors::GateFactors;
 
 /// What a matrix multiplies: rows of values, one copy for all gates, or one for each where their masks differ.
 #[derive(Clone, Copy, Debug)]
@@ -41,10 +43,19 @@ impl<'a, R: Real> Operand<'a, R> {
         self.stride
     }
 
-    /// One row of the first step, as a gate reads it.
+    /// Does each gate read a copy of its own?
+    pub fn separate(&self) -> bool {
+        self.copy > 0
+    }
+
+    /// M rows of the first step, as a gate reads them.
     #[inline(always)]
-    fn row(&self, gate: usize, row: usize) -> &'a [R] {
-        &self.values[gate * self.copy + row * self.stride..][..self.width]
+    fn tile<const M: usize>(&self, gate: usize, row: usize) -> [&'a [R]; M] {
+        let mut rows = [&[][..]; M];
+        for (m, values) in rows.iter_mut().enumerate() {
+            *values = &self.values[gate * self.copy + (row + m) * self.stride..][..self.width];
+        }
+        rows
     }
 
     /// All rows of a step, as a gate reads them, with their padding.
@@ -54,66 +65,88 @@ impl<'a, R: Real> Operand<'a, R> {
     }
 }
 
-/// `acc[m] += panel * operand[row + m]` for one gate of a block; the panel is `[K]`.
+/// `acc[m] += panel * operand[row + m]` for the gates of a block; the panel is `[K]`.
 #[inline(always)]
-pub fn product<R: Real, const M: usize>(
-    acc: &mut [Lanes<R>; M],
+pub fn product<R: Real, S: Simd<R>, const M: usize>(
+    simd: S,
+    acc: &mut Tile<S::Block, M, 4>,
     operand: &Operand<'_, R>,
     row: usize,
     panel: &[Row<R>],
-    gate: usize,
 ) {
-    let a: [&[R]; M] = std::array::from_fn(|m| operand.row(gate, row + m));
-    accumulate(acc, a, panel, gate);
+    if operand.separate() {
+        for gate in 0..4 {
+            tile::some_gates::<R, S, M, 1>(simd, acc, operand.tile(gate, row), panel, gate);
+        }
+    } else {
+        tile::gates::<R, S, M>(simd, acc, operand.tile(0, row), panel);
+    }
 }
 
-/// What [`product_back`] multiplies, for one block of what was multiplied forward.
+/// What [`product_back`] multiplies.
 #[derive(Clone, Copy, Debug)]
 pub struct Back<'a, R> {
     /// Gradients of the products, `[N][B]`; empty where there are none.
     pub deltas: &'a [Row<R>],
     /// B
     pub rows: usize,
-    /// The block's columns of the matrix, transposed, `[64 N]`.
-    pub panel: &'a [Lanes<R>],
-    /// The mask of what was multiplied.
-    pub mask: Option<&'a GateFactors<R>>,
-    /// The batch row of the first window.
-    pub first_row: usize,
-    /// The step of what was multiplied, for its mask.
-    pub time: usize,
-    /// The block of what was multiplied, for its mask.
-    pub block: usize,
+    /// The matrix, transposed, `[N'][64 N]`.
+    pub panels: &'a [Lanes<R>],
+    /// N'
+    pub blocks: usize,
+    /// The mask of what was multiplied, `[B][N']`.
+    pub mask: GateStep<'a, R>,
 }
 
-/// M rows of gradients of what was multiplied, its mask included.
+/// M rows and G blocks of gradients of what was multiplied, its mask included.
 #[inline(always)]
-pub fn product_back<R: Real, const M: usize>(back: &Back<'_, R>, row: usize) -> [Lanes<R>; M] {
-    let mut acc = [zeros(); M];
-    let panels = back.panel.as_chunks::<1>().0.chunks_exact(4 * LANES);
-    match back.mask {
-        Some(GateFactors::Separate(masks)) => {
-            for (gate, mask) in masks.iter().enumerate() {
-                let mut part = [zeros(); M];
-                for (deltas, panel) in back.deltas.chunks_exact(back.rows).zip(panels.clone()) {
-                    let a: [&[R]; M] = std::array::from_fn(|m| &deltas[row + m][gate][..]);
-                    accumulate(&mut part, a, &panel[gate * LANES..][..LANES], 0);
+pub fn product_back<R: Real, S: Simd<R>, const M: usize, const G: usize>(
+    simd: S,
+    back: &Back<'_, R>,
+    row: usize,
+    block: usize,
+) -> Tile<S::Block, M, G> {
+    let mut acc = [[simd.splat(R::ZERO); G]; M];
+    let depth = back.panels.len() / back.blocks;
+    let mut panels = [&[][..]; G];
+    for (g, panel) in panels.iter_mut().enumerate() {
+        *panel = &back.panels[(block + g) * depth..][..depth];
+    }
+    if let GateStep::Separate(masks) = &back.mask {
+        for (gate, mask) in masks.iter().enumerate() {
+            let mut part = [[simd.splat(R::ZERO); G]; M];
+            for (n, deltas) in back.deltas.chunks_exact(back.rows).enumerate() {
+                let (mut d, mut w) = ([&[][..]; M], panels);
+                for (m, d) in d.iter_mut().enumerate() {
+                    *d = &deltas[row + m][gate][..];
                 }
-                for (m, (acc, part)) in acc.iter_mut().zip(&mut part).enumerate() {
-                    multiply(part, &mask.lanes(back.first_row + row + m, back.time, back.block));
-                    add(acc, part);
+                for w in &mut w {
+                    *w = &w[(4 * n + gate) * LANES..][..LANES];
+                }
+                tile::backward::<R, S, M, G>(simd, &mut part, d, w);
+            }
+            for m in 0..M {
+                for g in 0..G {
+                    acc[m][g] = part[m][g].mul_add(mask.block(simd, (row + m) * back.blocks + block + g), acc[m][g]);
                 }
             }
         }
-        tied => {
-            for (deltas, panel) in back.deltas.chunks_exact(back.rows).zip(panels) {
-                let a: [&[R]; M] = std::array::from_fn(|m| deltas[row + m].as_flattened());
-                accumulate(&mut acc, a, panel, 0);
-            }
-            if let Some(GateFactors::Tied(mask)) = tied {
-                for (m, acc) in acc.iter_mut().enumerate() {
-                    multiply(acc, &mask.lanes(back.first_row + row + m, back.time, back.block));
-                }
+        return acc;
+    }
+    for (n, deltas) in back.deltas.chunks_exact(back.rows).enumerate() {
+        let (mut d, mut w) = ([&[][..]; M], panels);
+        for (m, d) in d.iter_mut().enumerate() {
+            *d = deltas[row + m].as_flattened();
+        }
+        for w in &mut w {
+            *w = &w[4 * n * LANES..][..4 * LANES];
+        }
+        tile::backward::<R, S, M, G>(simd, &mut acc, d, w);
+    }
+    if let GateStep::Tied(mask) = &back.mask {
+        for m in 0..M {
+            for g in 0..G {
+                acc[m][g] = acc[m][g] * mask.block(simd, (row + m) * back.blocks + block + g);
             }
         }
     }

@@ -29,6 +29,8 @@ pub struct Shape {
     pub outputs: usize,
     /// The cells' layer norm, if they have it.
     pub norm: Option<Norm>,
+    /// ε of the layer norm before the head, if there is one.
+    pub head_norm: Option<f64>,
 }
 
 /// What a tensor is to the regularizers: penalties and decay leave biases and gains alone unless asked.
@@ -88,17 +90,19 @@ impl Shape {
         (0..layer).flat_map(|below| self.layer_tensors(below)).map(|(_, length)| length).sum()
     }
 
-    /// All tensors in the order of their values: those of each layer, then `V d`, without gaps.
+    /// All tensors in the order of their values: those of each layer, then `V d`, with layer norm before the head `γ β`, without gaps.
     pub fn tensors(&self) -> Vec<Tensor> {
         let panel = blocks(self.outputs) * LANES;
         let head = [(Role::Weights, panel * self.head_inputs()), (Role::Bias, panel)];
+        let units = blocks(self.head_inputs()) * LANES;
+        let norm = self.head_norm.map(|_| [(Role::Gain, units), (Role::Bias, units)]);
         let layers = (0..self.hidden.len()).flat_map(|layer| self.layer_tensors(layer));
         let mut start = 0;
         let tensor = |(role, length)| {
             start += length;
             Tensor { role, range: start - length..start }
         };
-        layers.chain(head).map(tensor).collect()
+        layers.chain(head).chain(norm.into_iter().flatten()).map(tensor).collect()
     }
 }
 
@@ -113,7 +117,7 @@ mod tests {
 
     #[test]
     fn tensors_follow_each_other_and_are_padded() {
-        let shape = Shape { inputs: 3, hidden: vec![17, 5], outputs: 2, norm: None };
+        let shape = Shape { inputs: 3, hidden: vec![17, 5], outputs: 2, norm: None, head_norm: None };
         let tensors = shape.tensors();
         let lengths: Vec<usize> = tensors.iter().map(|t| t.range.len()).collect();
         assert_eq!(lengths, [2 * 64 * 3, 2 * 64 * 17, 2 * 64, 64 * 17, 64 * 5, 64, 16 * 5, 16]);
@@ -127,7 +131,7 @@ mod tests {
     fn layer_norm_adds_gains_and_shifts() {
         for (form, per_layer) in [(NormForm::Joint, 5), (NormForm::A, 10), (NormForm::B, 10)] {
             let norm = Some(Norm { form, per_gate: false, epsilon: 1e-5 });
-            let shape = Shape { inputs: 3, hidden: vec![17, 5], outputs: 2, norm };
+            let shape = Shape { inputs: 3, hidden: vec![17, 5], outputs: 2, norm, head_norm: None };
             let tensors = shape.tensors();
             assert_eq!(tensors.len(), 2 * per_layer + 2);
             assert!(tensors.windows(2).all(|pair| pair[0].range.end == pair[1].range.start));

@@ -1,12 +1,58 @@
 //! One step of a layer without norms, forward and backward: products and cell fused, a tile of rows of a block at a time, while the
 //! pre-activations are in registers. Cells with layer norm take [`crate::network::norm_step`] instead, on the same views.
 
-use super::cell;
-use super::lanes::{LANES, Lanes, Row, add, multiply, tiles};
+use super::cell::{self, CandidateMasks, Zone};
+use super::kernel::tile::{Tile, columns, tiles};
+use super::kernel::{Block, Kernel, Simd};
+use super::lanes::{Lanes, Row};
+use super::masks::{GateStep, StepMasks};
 use super::params::LayerParams;
 use super::products::{Back, Operand, product, product_back};
 use super::real::Real;
-use crate::regularize::plan::LayerPlan;
+
+impl<R: Real> StepMasks<'_, R> {
+    /// The masks of a block on their way into c'; `place` is `row * N + block`.
+    #[inline(always)]
+    pub fn candidate<S: Simd<R>>(&self, simd: S, place: usize) -> CandidateMasks<S::Block> {
+        CandidateMasks {
+            candidate: self.candidate.map(|mask| mask.block(simd, place)),
+            cell: self.cell.map(|mask| mask.block(simd, place)),
+        }
+    }
+
+    /// Zoneout's share of c(t-1).
+    #[inline(always)]
+    pub fn zone_cell<S: Simd<R>>(&self, simd: S, place: usize) -> Option<S::Block> {
+        self.zone.map(|(cell, _)| cell.block(simd, place))
+    }
+
+    /// Zoneout's share of h(t-1).
+    #[inline(always)]
+    pub fn zone_hidden<S: Simd<R>>(&self, simd: S, place: usize) -> Option<S::Block> {
+        self.zone.map(|(_, hidden)| hidden.block(simd, place))
+    }
+
+    /// Zoneout of a block.
+    #[inline(always)]
+    fn zone<S: Simd<R>>(&self, simd: S, place: usize) -> Option<Zone<S::Block>> {
+        let reading = self.reading;
+        self.zone.map(|(cell, hidden)| Zone { cell: cell.block(simd, place), hidden: hidden.block(simd, place), reading })
+    }
+}
+
+/// Four gates from memory.
+#[inline(always)]
+pub fn load_row<R: Real, S: Simd<R>>(simd: S, row: &Row<R>) -> [S::Block; 4] {
+    [simd.load(&row[0]), simd.load(&row[1]), simd.load(&row[2]), simd.load(&row[3])]
+}
+
+/// Four gates to memory.
+#[inline(always)]
+pub fn store_row<R: Real, B: Block<R>>(gates: [B; 4], row: &mut Row<R>) {
+    for gate in 0..4 {
+        gates[gate].store(&mut row[gate]);
+    }
+}
 
 /// What a step forward reads and writes.
 #[derive(Debug)]
@@ -17,12 +63,12 @@ pub struct ForwardStep<'a, R> {
     pub rows: usize,
     /// N
     pub blocks: usize,
-    /// The batch row of the first window.
-    pub first_row: usize,
     /// The layer's parameters.
     pub params: LayerParams<'a, R>,
-    /// Its regularizers.
-    pub plan: &'a LayerPlan<R>,
+    /// The masks inside the cell, `[B][N]`.
+    pub masks: StepMasks<'a, R>,
+    /// The mask of the new h before U.
+    pub recurrent_mask: GateStep<'a, R>,
     /// What W multiplies, from this step on.
     pub x: Operand<'a, R>,
     /// What U multiplies, from this step on.
@@ -44,51 +90,56 @@ pub struct ForwardStep<'a, R> {
 }
 
 impl<R: Real> ForwardStep<'_, R> {
+    /// The part of W, and that of U, which give a block: `[K]` panel rows each.
+    #[inline(always)]
+    pub fn panels(&self, block: usize) -> (&[Row<R>], &[Row<R>]) {
+        let (inputs, hidden) = (self.x.width(), self.recurrent.width());
+        (&self.params.w[block * inputs..][..inputs], &self.params.u[block * hidden..][..hidden])
+    }
+
     /// Keeps the new h of a block, and what U will multiply of it.
     #[inline(always)]
-    pub fn keep_h(&mut self, row: usize, block: usize, h: &Lanes<R>) {
-        let place = row * self.blocks + block;
-        self.h[place] = *h;
-        if let Some(mask) = &self.plan.recurrent {
-            for copy in 0..mask.copies() {
-                let masked = &mut self.masked_h[copy * self.rows * self.blocks + place];
-                *masked = *h;
-                multiply(masked, &mask.copy(copy).lanes(self.first_row + row, self.time, block));
-            }
+    pub fn keep_h<S: Simd<R>>(&mut self, simd: S, place: usize, h: S::Block) {
+        h.store(&mut self.h[place]);
+        let size = self.rows * self.blocks;
+        for (copy, mask) in self.recurrent_mask.copies().iter().enumerate() {
+            (h * mask.block(simd, place)).store(&mut self.masked_h[copy * size + place]);
         }
     }
 }
 
 /// All blocks and rows of a step.
-pub fn forward<R: Real>(step: &mut ForwardStep<'_, R>) {
-    for block in 0..step.blocks {
-        tiles!(step.rows, row => forward_tile::<R, _>(step, block, row));
+#[derive(Debug)]
+pub struct Forward<'s, 'a, R>(pub &'s mut ForwardStep<'a, R>);
+
+impl<R: Real> Kernel<R> for Forward<'_, '_, R> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<R>>(self, simd: S) {
+        let step = self.0;
+        for block in 0..step.blocks {
+            tiles!(S, R, step.rows, row, M => forward_tile::<R, S, M>(simd, step, block, row));
+        }
     }
 }
 
 /// M rows of a block from inputs to outputs.
 #[inline(always)]
-fn forward_tile<R: Real, const M: usize>(step: &mut ForwardStep<'_, R>, block: usize, row: usize) {
-    let (inputs, hidden) = (step.x.width(), step.recurrent.width());
-    let LayerParams { w, u, b, .. } = step.params;
-    let (w, u) = (&w[block * inputs..][..inputs], &u[block * hidden..][..hidden]);
-    let activations: [[Lanes<R>; M]; 4] = std::array::from_fn(|gate| {
-        let mut acc = [b[block][gate]; M];
-        product(&mut acc, &step.x, row, w, gate);
-        product(&mut acc, &step.recurrent, row, u, gate);
-        acc
-    });
-    for m in 0..M {
-        let a = activations.map(|gate| gate[m]);
+fn forward_tile<R: Real, S: Simd<R>, const M: usize>(simd: S, step: &mut ForwardStep<'_, R>, block: usize, row: usize) {
+    let (w, u) = step.panels(block);
+    let mut acc = [load_row(simd, &step.params.b[block]); M];
+    product::<R, S, M>(simd, &mut acc, &step.x, row, w);
+    product::<R, S, M>(simd, &mut acc, &step.recurrent, row, u);
+    for (m, &a) in acc.iter().enumerate() {
         let place = (row + m) * step.blocks + block;
-        let batch_row = step.first_row + row + m;
-        let masks = step.plan.candidate(batch_row, step.time, block);
-        let zone = step.plan.zone.as_ref().map(|zone| zone.at(batch_row, step.time, block));
-        let new = cell::forward(&a, &step.c_before[place], &step.h_before[place], &masks, zone.as_ref());
-        step.gates[block * step.rows + row + m] = new.gates;
-        step.c[place] = new.c;
-        step.tanh_c[place] = new.tanh_c;
-        step.keep_h(row + m, block, &new.h);
+        let (masks, zone) = (step.masks.candidate(simd, place), step.masks.zone(simd, place));
+        let (c_before, h_before) = (simd.load(&step.c_before[place]), simd.load(&step.h_before[place]));
+        let new = cell::forward::<R, S::Block>(a, c_before, h_before, &masks, zone.as_ref());
+        store_row(new.gates, &mut step.gates[block * step.rows + row + m]);
+        new.c.store(&mut step.c[place]);
+        new.tanh_c.store(&mut step.tanh_c[place]);
+        step.keep_h(simd, place, new.h);
     }
 }
 
@@ -103,10 +154,10 @@ pub struct BackwardStep<'a, R> {
     pub rows: usize,
     /// N
     pub blocks: usize,
-    /// The batch row of the first window.
-    pub first_row: usize,
-    /// Its regularizers.
-    pub plan: &'a LayerPlan<R>,
+    /// The masks inside the cell, `[B][N]`.
+    pub masks: StepMasks<'a, R>,
+    /// The mask of h before U.
+    pub recurrent_mask: GateStep<'a, R>,
     /// Transposed U, `[N][64 N]`.
     pub u_transposed: &'a [Lanes<R>],
     /// Gradients of the outputs from above, `[B][N]`.
@@ -124,28 +175,26 @@ pub struct BackwardStep<'a, R> {
 }
 
 impl<R: Real> BackwardStep<'_, R> {
-    /// The gradients of h(t) of M rows of a block: through the next step's products, past them, and from above. `later` are the
+    /// The gradients of h(t) of M rows of G blocks: through the next step's products, past them, and from above. `later` are the
     /// gradients of the next step's products `U h`, `[N][B]`; empty at the last step.
     #[inline(always)]
-    pub fn d_h<const M: usize>(&self, later: &[Row<R>], block: usize, row: usize) -> [Lanes<R>; M] {
-        let depth = self.blocks * 4 * LANES;
-        let mut acc = product_back::<R, M>(
-            &Back {
-                deltas: later,
-                rows: self.rows,
-                panel: &self.u_transposed[block * depth..][..depth],
-                mask: self.plan.recurrent.as_ref(),
-                first_row: self.first_row,
-                time: self.time,
-                block,
-            },
-            row,
-        );
-        for (m, d_h) in acc.iter_mut().enumerate() {
-            let place = (row + m) * self.blocks + block;
-            add(d_h, &self.d_h[place]);
-            if let Some(upstream) = self.upstream {
-                add(d_h, &upstream[place]);
+    pub fn d_h<S: Simd<R>, const M: usize, const G: usize>(
+        &self,
+        simd: S,
+        later: &[Row<R>],
+        row: usize,
+        block: usize,
+    ) -> Tile<S::Block, M, G> {
+        let (rows, blocks, mask) = (self.rows, self.blocks, self.recurrent_mask);
+        let back = Back { deltas: later, rows, panels: self.u_transposed, blocks, mask };
+        let mut acc = product_back::<R, S, M, G>(simd, &back, row, block);
+        for (m, acc) in acc.iter_mut().enumerate() {
+            for (g, d_h) in acc.iter_mut().enumerate() {
+                let place = (row + m) * self.blocks + block + g;
+                *d_h = *d_h + simd.load(&self.d_h[place]);
+                if let Some(upstream) = self.upstream {
+                    *d_h = *d_h + simd.load(&upstream[place]);
+                }
             }
         }
         acc
@@ -153,76 +202,83 @@ impl<R: Real> BackwardStep<'_, R> {
 }
 
 /// All blocks and rows of a step; `later` as in [`BackwardStep::d_h`].
-pub fn backward<R: Real>(step: &mut BackwardStep<'_, R>, later: &[Row<R>]) {
-    for block in 0..step.blocks {
-        tiles!(step.rows, row => backward_tile::<R, _>(step, later, block, row));
-    }
-}
-
-/// M rows of a block from the gradients of the outputs to those of the pre-activations.
-#[inline(always)]
-fn backward_tile<R: Real, const M: usize>(step: &mut BackwardStep<'_, R>, later: &[Row<R>], block: usize, row: usize) {
-    for (m, d_h) in step.d_h::<M>(later, block, row).iter().enumerate() {
-        let place = (row + m) * step.blocks + block;
-        let batch_row = step.first_row + row + m;
-        let masks = step.plan.candidate(batch_row, step.time, block);
-        let zone = step.plan.zone.as_ref().map(|zone| zone.at(batch_row, step.time, block));
-        let (c_before, tanh_c) = (&step.c_before[place], &step.tanh_c[place]);
-        let gates = &mut step.gates[block * step.rows + row + m];
-        let gradient = cell::backward(gates, c_before, tanh_c, d_h, &step.d_c[place], &masks, zone.as_ref());
-        *gates = gradient.gates;
-        step.d_c[place] = gradient.c;
-        step.d_h[place] = gradient.h;
-    }
-}
-
-/// What the gradients of a step's inputs are computed from.
 #[derive(Debug)]
-pub struct InputStep<'a, R> {
-    /// Of the window.
-    pub time: usize,
-    /// B
-    pub rows: usize,
-    /// N
-    pub blocks: usize,
-    /// N'
-    pub input_blocks: usize,
-    /// The batch row of the first window.
-    pub first_row: usize,
-    /// Its regularizers.
-    pub plan: &'a LayerPlan<R>,
-    /// Transposed W, `[N'][64 N]`.
-    pub w_transposed: &'a [Lanes<R>],
-    /// Gradients of the products `W x`, `[N][B]`.
-    pub deltas: &'a [Row<R>],
-    /// `[B][N']`
-    pub d_x: &'a mut [Lanes<R>],
+pub struct Backward<'s, 'a, R> {
+    /// The step.
+    pub step: &'s mut BackwardStep<'a, R>,
+    /// `[N][B]`, or empty.
+    pub later: &'s [Row<R>],
 }
 
-/// All blocks and rows of a step's inputs.
-pub fn backward_inputs<R: Real>(step: &mut InputStep<'_, R>) {
-    for block in 0..step.input_blocks {
-        tiles!(step.rows, row => input_tile::<R, _>(step, block, row));
+impl<R: Real> Kernel<R> for Backward<'_, '_, R> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<R>>(self, simd: S) {
+        let Backward { step, later } = self;
+        columns!(S, R, step.blocks, block, G => {
+            tiles!(S, R, step.rows, row, M => backward_tile::<R, S, M, G>(simd, step, later, row, block));
+        });
     }
 }
 
-/// M rows of a block from the gradients of the products to those of the inputs.
+/// M rows of G blocks from the gradients of the outputs to those of the pre-activations.
 #[inline(always)]
-fn input_tile<R: Real, const M: usize>(step: &mut InputStep<'_, R>, block: usize, row: usize) {
-    let depth = step.blocks * 4 * LANES;
-    let d_x = product_back::<R, M>(
-        &Back {
-            deltas: step.deltas,
-            rows: step.rows,
-            panel: &step.w_transposed[block * depth..][..depth],
-            mask: step.plan.input.as_ref(),
-            first_row: step.first_row,
-            time: step.time,
-            block,
-        },
-        row,
-    );
+fn backward_tile<R: Real, S: Simd<R>, const M: usize, const G: usize>(
+    simd: S,
+    step: &mut BackwardStep<'_, R>,
+    later: &[Row<R>],
+    row: usize,
+    block: usize,
+) {
+    let acc = step.d_h::<S, M, G>(simd, later, row, block);
+    for (m, acc) in acc.iter().enumerate() {
+        for (g, &d_h) in acc.iter().enumerate() {
+            let place = (row + m) * step.blocks + block + g;
+            let (masks, zone) = (step.masks.candidate(simd, place), step.masks.zone(simd, place));
+            let gates = &mut step.gates[(block + g) * step.rows + row + m];
+            let state = (simd.load(&step.c_before[place]), simd.load(&step.tanh_c[place]));
+            let d_state = (d_h, simd.load(&step.d_c[place]));
+            let gradient = cell::backward::<R, S::Block>(load_row(simd, gates), state, d_state, &masks, zone.as_ref());
+            store_row(gradient.gates, gates);
+            gradient.c.store(&mut step.d_c[place]);
+            gradient.h.store(&mut step.d_h[place]);
+        }
+    }
+}
+
+/// The gradients of a step's inputs, all blocks and rows.
+#[derive(Debug)]
+pub struct BackwardInputs<'s, 'a, R> {
+    /// What they are computed from.
+    pub back: Back<'a, R>,
+    /// `[B][N']`
+    pub d_x: &'s mut [Lanes<R>],
+}
+
+impl<R: Real> Kernel<R> for BackwardInputs<'_, '_, R> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd<R>>(mut self, simd: S) {
+        columns!(S, R, self.back.blocks, block, G => {
+            tiles!(S, R, self.back.rows, row, M => input_tile::<R, S, M, G>(simd, &mut self, row, block));
+        });
+    }
+}
+
+/// M rows of G blocks from the gradients of the products to those of the inputs.
+#[inline(always)]
+fn input_tile<R: Real, S: Simd<R>, const M: usize, const G: usize>(
+    simd: S,
+    step: &mut BackwardInputs<'_, '_, R>,
+    row: usize,
+    block: usize,
+) {
+    let d_x = product_back::<R, S, M, G>(simd, &step.back, row, block);
     for (m, d_x) in d_x.iter().enumerate() {
-        step.d_x[(row + m) * step.input_blocks + block] = *d_x;
+        for (g, &d_x) in d_x.iter().enumerate() {
+            d_x.store(&mut step.d_x[(row + m) * step.back.blocks + block + g]);
+        }
     }
 }

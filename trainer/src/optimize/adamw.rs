@@ -73,7 +73,7 @@ mod tests {
     const NORM: Norm = Norm { form: NormForm::A, per_gate: false, epsilon: 1e-5 };
 
     fn filled(value: f64) -> Params<f64> {
-        let mut params = Params::zeros(&Shape { inputs: 1, hidden: vec![2], outputs: 1, norm: Some(NORM) });
+        let mut params = Params::zeros(&Shape { inputs: 1, hidden: vec![2], outputs: 1, norm: Some(NORM), head_norm: None });
         params.values.fill(value);
         params
     }

@@ -35,7 +35,7 @@ mod tests {
     use crate::network::Shape;
 
     fn gradients() -> Params<f64> {
-        let mut gradients = Params::zeros(&Shape { inputs: 1, hidden: vec![3], outputs: 2, norm: None });
+        let mut gradients = Params::zeros(&Shape { inputs: 1, hidden: vec![3], outputs: 2, norm: None, head_norm: None });
         gradients.values[0] = 3.0;
         gradients.values[40] = -4.0;
         gradients

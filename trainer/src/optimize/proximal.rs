@@ -45,7 +45,7 @@ mod tests {
     use crate::optimize::Decay;
 
     fn shape() -> Shape {
-        Shape { inputs: 1, hidden: vec![1], outputs: 1, norm: None }
+        Shape { inputs: 1, hidden: vec![1], outputs: 1, norm: None, head_norm: None }
     }
 
     /// Trains `1/2 |w - target|^2 + strength * |w|`, whose minimum is `target * max(0, 1 - strength/|target|)`, and returns the
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn what_is_gone_is_gone_from_the_average() {
-        let shape = Shape { inputs: 1, hidden: vec![2], outputs: 1, norm: None };
+        let shape = Shape { inputs: 1, hidden: vec![2], outputs: 1, norm: None, head_norm: None };
         let groups = Groups::new(&shape);
         let mut params = Params::<f64>::zeros(&shape);
         let mut average = params.clone();

@@ -1,7 +1,7 @@
 //! What a model costs on a board, known before it is flashed.
 
-use embedded_rnn::image::{Arithmetic, Manifest};
-use embedded_rnn::network::{CellForm, ZoneoutForm};
+use embedded_rnn::image::{Arithmetic, Layout, Manifest};
+use embedded_rnn::network::{CellForm, HeadForm, ZoneoutForm};
 use serde::Serialize;
 
 /// What a model costs on a board.
@@ -23,30 +23,45 @@ pub struct Budget {
     pub macs: usize,
 }
 
-/// The budget of a file of `flash_bytes`. `layers`: inputs, units and form of each LSTM layer.
-pub fn budget(manifest: &Manifest<'_>, layers: &[(usize, usize, CellForm)], flash_bytes: usize) -> Budget {
+/// The budget of a file of `flash_bytes`. `layers`: inputs, units and form of each LSTM layer; `head`: the head's form; `skip`: the rank of
+/// a linear skip, 0 where there is none.
+pub fn budget(
+    manifest: &Manifest<'_>,
+    layers: &[(usize, usize, CellForm)],
+    head: HeadForm,
+    skip: usize,
+    flash_bytes: usize,
+) -> Budget {
     let window = &manifest.window;
     let [features, lookback, patch, targets, horizon] =
         [window.features, window.lookback, window.patch, window.targets, window.horizon].map(usize::from);
-    let (activation, wide) = match manifest.arithmetic {
-        Arithmetic::Int8 { .. } => (2, 4),
-        _ => (4, 0),
+    let (activation, cell, wide) = match manifest.arithmetic {
+        Arithmetic::Int8 { .. } => (2, 4, 4),
+        Arithmetic::Int8Cell16 { .. } => (2, 2, 4),
+        _ => (4, 4, 0),
     };
-    // As the device crate's LstmState: a joint buffer with three elements of padding, aligned to 8; c; the wide h where it is blended.
+    let padding = if manifest.layout == Layout::RowMajor { 7 } else { 3 };
+    // As the device crate's LstmState: a joint buffer with its padding, aligned to 8; c; the wide h where it is blended.
     let state = |(inputs, hidden, form): &(usize, usize, CellForm)| {
-        let joint = ((inputs + hidden + 3) * activation).next_multiple_of(8);
+        let joint = ((inputs + hidden + padding) * activation).next_multiple_of(8);
         let wide = if form.zoneout == ZoneoutForm::Both { wide * hidden } else { 0 };
-        (joint + 4 * hidden + wide).next_multiple_of(8)
+        (joint + cell * hidden + wide).next_multiple_of(8)
     };
     // While a layer steps: its new h, and rows of four 32-bit pre-activations that wait for layer norm's statistics.
     let scratch = |(_, hidden, form): &(usize, usize, CellForm)| hidden * (activation + 16 * form.scratch_rows());
     let largest_scratch = layers.iter().map(scratch).max().unwrap_or(0);
-    let state_bytes = layers.iter().map(state).sum::<usize>() + largest_scratch + 4 * targets * horizon;
+    // As the device crate's SkipState: sums and a count of steps, beside a state that is aligned to 8.
+    let skip_state = if skip > 0 { (4 * skip + 4).next_multiple_of(8) } else { 0 };
+    let state_bytes = layers.iter().map(state).sum::<usize>() + skip_state + largest_scratch + 4 * targets * horizon;
     // The ring's position and fill, and the model's reference.
     let history_bytes = lookback * features * 4 + 12;
-    let macs_per_step = layers.iter().map(|(inputs, hidden, _)| 4 * hidden * (inputs + hidden)).sum();
+    let lstm: usize = layers.iter().map(|(inputs, hidden, _)| 4 * hidden * (inputs + hidden)).sum();
+    let macs_per_step = lstm + skip * features * patch;
     let steps = lookback / patch.max(1);
-    let head = layers.last().map_or(0, |(_, hidden, _)| hidden * targets * horizon);
+    let outputs = targets * horizon;
+    // A norm before the head squares each unit.
+    let rows = outputs + usize::from(head == HeadForm::Norm);
+    let head = layers.last().map_or(0, |(_, hidden, _)| hidden * rows) + skip * outputs;
     Budget {
         flash_bytes,
         history_bytes,

@@ -2,16 +2,26 @@
 
 use std::fmt::Write;
 
-use embedded_rnn::image::{Arithmetic, Functions, Manifest};
-use embedded_rnn::network::CellForm;
+use embedded_rnn::image::{Arithmetic, Functions, Layout, Manifest};
+use embedded_rnn::network::{CellForm, HeadForm};
 
-/// The module that the exporter writes beside a model file. `layers`: inputs, units and form of each LSTM layer.
-pub fn snippet(manifest: &Manifest<'_>, layers: &[(usize, usize, CellForm)], file_name: &str) -> String {
+/// The module that the exporter writes beside a model file. `layers`: inputs, units and form of each LSTM layer; `head`: the head's form;
+/// `skip`: the rank of a linear skip, 0 where there is none.
+pub fn snippet(
+    manifest: &Manifest<'_>,
+    layers: &[(usize, usize, CellForm)],
+    head: HeadForm,
+    skip: usize,
+    file_name: &str,
+) -> String {
     let window = &manifest.window;
     let number = match manifest.arithmetic {
         Arithmetic::F32 { functions: Functions::Libm } => "Float<Libm>",
         Arithmetic::F32 { functions: Functions::Micromath } => "Float<Micromath>",
         Arithmetic::F32 { .. } => "Float<Rational>",
+        Arithmetic::Int8Cell16 { .. } if manifest.layout == Layout::RowMajor => "Int8<RowMajor, Cell16>",
+        Arithmetic::Int8Cell16 { .. } => "Int8<PackedPair, Cell16>",
+        _ if manifest.layout == Layout::RowMajor => "Int8<RowMajor>",
         _ => "Int8",
     };
     let lstm = |(inputs, hidden, form): &(usize, usize, CellForm)| match *form {
@@ -21,7 +31,13 @@ pub fn snippet(manifest: &Manifest<'_>, layers: &[(usize, usize, CellForm)], fil
     // Then<Then<A, B>, C>
     let body = layers.iter().map(lstm).reduce(|below, layer| format!("Then<{below}, {layer}>")).unwrap_or_default();
     let last = layers.last().map_or(0, |(_, hidden, _)| *hidden);
-    let network = format!("Network<{body}, Dense<{last}, {}, {}>>", window.targets, window.horizon);
+    let head = match head {
+        HeadForm::Plain => String::new(),
+        form => format!(", {}", form.type_name()),
+    };
+    let values = usize::from(window.lookback) * usize::from(window.features);
+    let skip = if skip > 0 { format!(", Skip<{values}, {skip}>") } else { String::new() };
+    let network = format!("Network<{body}, Dense<{last}, {}, {}{head}>{skip}>", window.targets, window.horizon);
     // Every name in the types is one that the crate's root has.
     let types = format!("{network}, {number}");
     let names = types.split(|c: char| !c.is_ascii_alphanumeric());

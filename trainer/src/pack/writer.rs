@@ -4,11 +4,13 @@ use bytemuck::NoUninit;
 use embedded_rnn::image::{
     ALIGNMENT, Arithmetic, FORMAT_VERSION, Functions, HEADER_LENGTH, Header, Layout, Manifest, RecordHeader, RecordKind, checksum,
 };
+use embedded_rnn::network::HeadForm;
 
+use super::integer::{Packing, write_integer};
 use crate::error::{Error, Result};
 use crate::fold::{Carried, FoldedLstm, FoldedNetwork, FoldedNorm};
 use crate::network::plain::NormForm;
-use crate::quantize::{QuantizedDense, QuantizedNetwork, QuantizedNorm, QuantizedRows, form};
+use crate::quantize::{QuantizedNetwork, form};
 use crate::regularize::settings::Reading;
 
 /// What is packed.
@@ -16,8 +18,10 @@ use crate::regularize::settings::Reading;
 pub enum Payload<'a> {
     /// `f32`, with the sigmoid and tanh that the device is to use.
     Float(&'a FoldedNetwork, Functions),
-    /// `int8`
+    /// `int8`, for most cores.
     Integer(&'a QuantizedNetwork),
+    /// `int8`, for a core and with an arithmetic of choice.
+    IntegerFor(&'a QuantizedNetwork, Packing),
 }
 
 /// What a file says beside its weights.
@@ -35,22 +39,46 @@ impl Payload<'_> {
     fn arithmetic(&self) -> (Arithmetic, Layout) {
         match self {
             Payload::Float(_, functions) => (Arithmetic::F32 { functions: *functions }, Layout::Interleaved),
-            Payload::Integer(_) => (Arithmetic::Int8 { revision: 1 }, Layout::PackedPair),
+            Payload::Integer(_) => Packing::default().named(),
+            Payload::IntegerFor(_, packing) => packing.named(),
         }
     }
 }
 
 /// Appends records to a file.
-struct Writer {
+pub(super) struct Writer {
     bytes: Vec<u8>,
+    manifest: u32,
 }
 
 impl Writer {
+    /// A file with its manifest, and room for its header.
+    pub(super) fn new(manifest: &Manifest<'_>) -> Result<Self> {
+        let encoded =
+            postcard::to_stdvec(manifest).map_err(|reason| Error::failed(format!("the manifest cannot be encoded: {reason}")))?;
+        let mut writer = Writer { bytes: vec![0; HEADER_LENGTH], manifest: encoded.len() as u32 };
+        writer.bytes.extend(&encoded);
+        writer.pad();
+        Ok(writer)
+    }
+
+    /// The whole file.
+    pub(super) fn finish(self) -> Result<Vec<u8>> {
+        let mut file = self.bytes;
+        let length = u32::try_from(file.len()).map_err(|_| Error::failed("the model file would exceed 4 GiB"))?;
+        let mut header = Header { length, checksum: 0, manifest: self.manifest };
+        file[..HEADER_LENGTH].copy_from_slice(&header.to_bytes());
+        header.checksum = checksum(&file);
+        file[..HEADER_LENGTH].copy_from_slice(&header.to_bytes());
+        debug_assert_eq!(u16::from_le_bytes([file[8], file[9]]), FORMAT_VERSION);
+        Ok(file)
+    }
+
     fn pad(&mut self) {
         self.bytes.resize(self.bytes.len().next_multiple_of(ALIGNMENT), 0);
     }
 
-    fn record(&mut self, kind: RecordKind, form: u16, inputs: usize, outputs: usize, tensors: &[&[u8]]) -> Result<()> {
+    pub(super) fn record(&mut self, kind: RecordKind, form: u16, inputs: usize, outputs: usize, tensors: &[&[u8]]) -> Result<()> {
         let narrow = |value: usize| {
             u16::try_from(value).map_err(|_| Error::input(format!("a size of {value} does not fit a model file: at most 65535")))
         };
@@ -63,73 +91,19 @@ impl Writer {
     }
 }
 
-fn bytes<T: NoUninit>(values: &[T]) -> &[u8] {
+pub(super) fn bytes<T: NoUninit>(values: &[T]) -> &[u8] {
     bytemuck::cast_slice(values)
 }
 
-/// The words of an integer layer: for each unit four biases, a word a column, four multipliers; see the device crate's
-/// `kernel::packed_pair`.
-fn integer_stream(rows: &QuantizedRows) -> Vec<u32> {
-    let (columns, hidden) = (rows.columns, rows.bias.len() / 4);
-    let weight = |gate: usize, unit: usize, column: usize| {
-        if column < columns { i32::from(rows.weights[(gate * hidden + unit) * columns + column]) } else { 0 }
-    };
-    // The weights of gates a and b of two columns.
-    let pair = |a: usize, unit: usize, column: usize| {
-        let half = |column| (256 * weight(a, unit, column) + weight(a + 1, unit, column)) as u16;
-        u32::from(half(column)) | u32::from(half(column + 1)) << 16
-    };
-    let mut words = Vec::with_capacity(hidden * (columns.next_multiple_of(4) + 8));
-    for unit in 0..hidden {
-        let row = |gate: usize| gate * hidden + unit;
-        for a in [0, 2] {
-            let (bias_a, bias_b) = (rows.bias[row(a)], rows.bias[row(a + 1)]);
-            words.extend([bias_a.wrapping_mul(256).wrapping_add(bias_b) as u32, bias_b as u32]);
-        }
-        for column in (0..columns.next_multiple_of(4)).step_by(2) {
-            words.extend([pair(0, unit, column), pair(2, unit, column)]);
-        }
-        for a in [0, 2] {
-            words.extend([(rows.multiplier[row(a)] / 256) as u32, rows.multiplier[row(a + 1)] as u32]);
-        }
-    }
-    words
+/// A skip's rank, where a record's form stands.
+pub(super) fn form_of_rank(rank: usize) -> Result<u16> {
+    u16::try_from(rank).map_err(|_| Error::input(format!("network.skip_rank = {rank} does not fit a model file: at most 65535")))
 }
 
-/// The blocks, then the stream.
-fn integer_rows(rows: &QuantizedRows) -> Vec<u8> {
-    let mut blocks: Vec<u32> = rows.blocks.iter().map(|columns| *columns as u32).collect();
-    // The stream after them is read four words at a time.
-    blocks.resize(blocks.len().next_multiple_of(4), 0);
-    [bytes(&blocks), bytes(&integer_stream(rows))].concat()
-}
-
-fn integer_norm(norm: &QuantizedNorm) -> Vec<u8> {
-    let QuantizedNorm { divisor, per_gate, epsilon: [x, h, c], affine, recurrent } = norm;
-    let blocks = recurrent.as_ref().map_or(0, |rows| rows.blocks.len() as u32);
-    let parameters = [*divisor, u32::from(*per_gate), blocks, 0];
-    let recurrent = recurrent.as_ref().map(integer_rows).unwrap_or_default();
-    [bytes(&parameters), bytes(&[*x, *h, *c, 0]), bytes(affine), &recurrent].concat()
-}
-
-fn write_integer(writer: &mut Writer, network: &QuantizedNetwork) -> Result<()> {
-    for layer in &network.layers {
-        let parameters = [layer.blend_cell, layer.blend_hidden, layer.rows.blocks.len() as i32, i32::from(layer.reads_zoned)];
-        let [candidate, cell] = layer.keep;
-        let keep = [candidate, cell, 0, 0];
-        let norm = layer.norm.as_ref().map(integer_norm).unwrap_or_default();
-        let keep: &[u8] = if layer.form.kept { bytes(&keep) } else { &[] };
-        let rows = integer_rows(&layer.rows);
-        let tensors = [bytes(&parameters), keep, &norm, &rows];
-        writer.record(RecordKind::Lstm, layer.form.number(), layer.inputs, layer.hidden, &tensors)?;
-    }
-    let QuantizedDense { inputs, outputs, weights, bias, scale } = &network.head;
-    let mut padded = Vec::new();
-    for row in weights.chunks_exact(*inputs) {
-        padded.extend(row);
-        padded.resize(padded.len().next_multiple_of(4), 0);
-    }
-    writer.record(RecordKind::Dense, 0, *inputs, *outputs, &[bytes(bias), bytes(scale), bytes(&padded)])
+/// `[R][P]` as a device reads it, step by step: `[T][R][I]`.
+pub(super) fn by_step<T: Copy>(products: &[T], inputs: usize, step: usize) -> Vec<T> {
+    let of_step = |start| products.chunks_exact(inputs).flat_map(move |row| row[start..start + step].iter().copied());
+    (0..inputs).step_by(step).flat_map(of_step).collect()
 }
 
 /// An `f32` layer: for each unit the biases, then a column after the other, gates `i f g o`.
@@ -200,40 +174,47 @@ fn write_float(writer: &mut Writer, network: &FoldedNetwork) -> Result<()> {
     }
     let narrow = |values: &[f64]| values.iter().map(|v| *v as f32).collect::<Vec<f32>>();
     let head = &network.head;
-    writer.record(RecordKind::Dense, 0, head.inputs, head.outputs, &[bytes(&narrow(&head.b)), bytes(&narrow(&head.w))])
+    let norm = network.head_norm.map(|norm| {
+        assert!(norm.centered, "the head norm's mean has moved into V");
+        [norm.epsilon as f32, norm.divisor as f32, 0.0, 0.0]
+    });
+    let (bias, weights) = (narrow(&head.b), narrow(&head.w));
+    let tensors = [norm.as_ref().map_or(&[][..], |norm| bytes(norm)), bytes(&bias), bytes(&weights)];
+    writer.record(RecordKind::Dense, head_form(norm.is_some()), head.inputs, head.outputs, &tensors)?;
+    let Some(skip) = &network.skip else { return Ok(()) };
+    assert!(skip.bias.iter().all(|bias| *bias == 0.0), "a skip's constant is folded into the head");
+    let products = by_step(&narrow(&skip.products), skip.inputs, network.layers[0].weights.inputs);
+    let spread = narrow(&skip.spread);
+    let tensors = [bytes(&spread), bytes(&products)];
+    writer.record(RecordKind::Skip, form_of_rank(skip.rank)?, skip.inputs, skip.outputs, &tensors)
+}
+
+/// The number by which a file names a head's form.
+pub(super) fn head_form(normed: bool) -> u16 {
+    if normed { HeadForm::Norm.number() } else { HeadForm::Plain.number() }
 }
 
 /// The bytes of a model file.
 pub fn pack(payload: Payload<'_>, description: &Description<'_>) -> Result<Vec<u8>> {
     let (arithmetic, layout) = payload.arithmetic();
     let manifest = Manifest { arithmetic, layout, ..description.manifest };
-    let encoded =
-        postcard::to_stdvec(&manifest).map_err(|reason| Error::failed(format!("the manifest cannot be encoded: {reason}")))?;
-    let mut writer = Writer { bytes: vec![0; HEADER_LENGTH] };
-    writer.bytes.extend(&encoded);
-    writer.pad();
+    let mut writer = Writer::new(&manifest)?;
     let window = manifest.window;
     let scaling: Vec<[f32; 3]> = match payload {
         // Nothing is clamped: the limit is the largest number.
         Payload::Float(network, _) => {
             network.inputs.iter().map(|scaler| [scaler.offset as f32, scaler.scale as f32, f32::MAX]).collect()
         }
-        Payload::Integer(network) => network.inputs.clone(),
+        Payload::Integer(network) | Payload::IntegerFor(network, _) => network.inputs.clone(),
     };
     writer.record(RecordKind::Scaling, 0, window.features.into(), window.targets.into(), &[bytes(&scaling)])?;
     match payload {
         Payload::Float(network, _) => write_float(&mut writer, network)?,
-        Payload::Integer(network) => write_integer(&mut writer, network)?,
+        Payload::Integer(network) => write_integer(&mut writer, network, Packing::default())?,
+        Payload::IntegerFor(network, packing) => write_integer(&mut writer, network, packing)?,
     }
     let tensors = [bytes(description.test_samples), bytes(std::slice::from_ref(&description.test_checksum))];
     let outputs = usize::from(window.targets) * usize::from(window.horizon);
     writer.record(RecordKind::SelfTest, 0, window.lookback.into(), outputs, &tensors)?;
-    let mut file = writer.bytes;
-    let length = u32::try_from(file.len()).map_err(|_| Error::failed("the model file would exceed 4 GiB"))?;
-    let mut header = Header { length, checksum: 0, manifest: encoded.len() as u32 };
-    file[..HEADER_LENGTH].copy_from_slice(&header.to_bytes());
-    header.checksum = checksum(&file);
-    file[..HEADER_LENGTH].copy_from_slice(&header.to_bytes());
-    debug_assert_eq!(u16::from_le_bytes([file[8], file[9]]), FORMAT_VERSION);
-    Ok(file)
+    writer.finish()
 }

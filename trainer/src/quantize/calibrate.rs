@@ -8,12 +8,13 @@
 use embedded_rnn::arithmetic::ACTIVATION_ONE;
 
 use super::layer::{self, QuantizedLstm};
+use super::rounding::RowRounding;
 use super::row::{ONE, Row};
-use super::{QuantizedNetwork, head};
-use crate::config::Normalization;
+use super::trace::{Steps, Trace, entering};
+use super::{QuantizedNetwork, head, skip};
+use crate::config::Rounding;
 use crate::error::{Error, Result};
 use crate::fold::FoldedNetwork;
-use crate::fold::reference::Reference;
 use crate::network::plain::PlainLstm;
 
 /// Inputs may grow to this many times the largest of the calibration windows before they are clamped.
@@ -28,64 +29,44 @@ const LARGEST_APART: f64 = 16512.0;
 /// Candidate scales are `2^e`.
 const EXPONENTS: std::ops::RangeInclusive<i32> = -4..=4;
 
-/// A step of the first layer: its exact inputs and the hidden state that it meets.
-struct Step {
-    x: Vec<f64>,
-    h: Vec<f64>,
-}
-
-/// The first layer's steps over the windows, evenly thinned.
-fn steps(network: &FoldedNetwork, windows: &[Vec<f64>]) -> Vec<Step> {
-    let features = network.features();
-    let mut all = Vec::new();
-    for window in windows {
-        let last = &window[window.len() - features..];
-        let mut state = network.start(last);
-        for patch in window.chunks_exact(network.step_inputs()) {
-            let h = network.hidden(&state, 0);
-            let x = patch.iter().enumerate().map(|(k, z)| {
-                let scaler = network.inputs[k % features];
-                let offset = match network.normalization {
-                    Normalization::None => scaler.offset,
-                    Normalization::Last => last[k % features],
-                };
-                (z - offset) * scaler.scale
-            });
-            all.push(Step { x: x.collect(), h });
-            network.step(&mut state, patch);
-        }
-    }
-    let thin = all.len().div_ceil(STEPS).max(1);
-    all.into_iter().step_by(thin).collect()
-}
-
 /// Mean square of integer minus exact pre-activations of a layer; of those of x alone where they are normalized `apart`.
-fn error(plain: &PlainLstm, apart: bool, steps: &[Step], scale: f64) -> f64 {
-    let quantized_steps: Vec<Vec<f64>> = steps
-        .iter()
-        .map(|step| step.x.iter().map(|x| (x * scale * ONE).round()).chain(step.h.iter().map(|h| (h * ONE).round())).collect())
-        .collect();
+fn error(plain: &PlainLstm, apart: bool, steps: &Steps, scale: f64) -> f64 {
+    let inputs = plain.inputs;
+    let activation = |k: usize, value: f64| (value * if k < inputs { scale * ONE } else { ONE }).round();
+    let quantized_steps: Vec<Vec<f64>> =
+        steps.iter().map(|step| step.iter().enumerate().map(|(k, value)| activation(k, *value)).collect()).collect();
     let recurrent = if apart { 0 } else { plain.hidden };
     let mut sum = 0.0;
     for (r, (w, u)) in plain.w.chunks_exact(plain.inputs).zip(plain.u.chunks_exact(plain.hidden)).enumerate() {
         let weights: Vec<f64> = w.iter().map(|w| w / scale).chain(u[..recurrent].iter().copied()).collect();
         let row = Row::round(&weights, plain.b[r], 1.0);
         for (step, quantized) in steps.iter().zip(&quantized_steps) {
-            let exact: f64 = w.iter().zip(&step.x).chain(u[..recurrent].iter().zip(&step.h)).map(|(w, x)| w * x).sum();
+            let exact: f64 = w.iter().chain(&u[..recurrent]).zip(step).map(|(w, x)| w * x).sum();
             let integer: f64 = row.weights.iter().zip(quantized).map(|(w, x)| f64::from(*w) * x).sum();
             sum += (integer * row.scale / ONE - exact).powi(2);
         }
     }
-    sum / (steps.len() * 4 * plain.hidden).max(1) as f64
+    sum / (quantized_steps.len() * 4 * plain.hidden).max(1) as f64
 }
 
 /// Quantizes a network that was folded for integers. `windows`: calibration windows of the transformed domain, `[lookback][F]`,
 /// at least one.
-pub fn quantize(network: &FoldedNetwork, windows: &[Vec<f64>]) -> Result<QuantizedNetwork> {
+pub fn quantize(network: &FoldedNetwork, windows: &[Vec<f64>], rounding: Rounding) -> Result<QuantizedNetwork> {
+    Ok(quantize_and_restore(network, windows, rounding)?.0)
+}
+
+/// Like [`quantize`]; also the network of the real weights that the integers stand for, to be run in `f64`.
+pub fn quantize_and_restore(
+    network: &FoldedNetwork,
+    windows: &[Vec<f64>],
+    rounding: Rounding,
+) -> Result<(QuantizedNetwork, FoldedNetwork)> {
     let first = &network.layers[0].weights;
-    let steps = steps(network, windows);
-    let largest = steps.iter().flat_map(|step| &step.x).fold(0.0f64, |largest, x| largest.max(x.abs()));
-    if steps.is_empty() || !largest.is_finite() {
+    let compensated = rounding == Rounding::Compensated;
+    let trace = Trace::of(network, windows);
+    let largest = trace.layers[0].largest_input();
+    let steps = trace.layers[0].thinned(STEPS, trace.period);
+    if steps.values.is_empty() || !largest.is_finite() {
         return Err(Error::failed("quantization needs calibration windows of finite values"));
     }
     let limit = |scale: f64| (largest.max(f64::MIN_POSITIVE) * HEADROOM * scale * ONE).ceil().min(32767.0);
@@ -102,12 +83,31 @@ pub fn quantize(network: &FoldedNetwork, windows: &[Vec<f64>]) -> Result<Quantiz
     let limit = limit(scale);
     let mut notes = vec![format!("input: scale 2^{:.0}, clamped at ±{:.1} deviations", scale.log2(), limit / scale / ONE)];
     let mut layers: Vec<QuantizedLstm> = Vec::new();
+    let mut rounded = network.clone();
     for (number, folded) in network.layers.iter().enumerate() {
         let (scale, limit) = if number == 0 { (scale, limit as i64) } else { (1.0, i64::from(ACTIVATION_ONE)) };
-        let (quantized, note) = layer::quantize(folded, number + 1, scale, limit)?;
-        layers.push(quantized);
-        notes.push(note);
+        let steps = compensated.then_some(&trace.layers[number]);
+        let quantized = layer::quantize(folded, number + 1, scale, limit, steps)?;
+        layers.push(quantized.layer);
+        rounded.layers[number] = quantized.rounded;
+        notes.push(quantized.note);
     }
     let inputs = network.inputs.iter().map(|scaler| [scaler.offset as f32, (scaler.scale * scale * ONE) as f32, limit as f32]);
-    Ok(QuantizedNetwork { layers, head: head::quantize(&network.head)?, inputs: inputs.collect(), notes })
+    // Behind a norm a row's mean error is scaled with the row, and has no constant that takes it back.
+    let head = match (compensated, &network.head_norm) {
+        (true, None) => RowRounding::of_head(&trace.last, network.head.outputs)?,
+        _ => RowRounding::Nearest,
+    };
+    let head = head::quantize(&network.head, network.head_norm.as_ref(), &head)?;
+    rounded.head = head.real();
+    let quantized = network
+        .skip
+        .as_ref()
+        .map(|plain| skip::quantize(plain, network.features(), scale, limit as i64, &entering(network, windows)));
+    let skip = quantized.transpose()?;
+    if let Some(skip) = &skip {
+        notes.push(format!("skip of rank {}: one accumulation over {} values of the window", skip.rank, skip.inputs));
+    }
+    rounded.skip = skip.as_ref().map(|skip| skip.real(scale));
+    Ok((QuantizedNetwork { layers, head, skip, inputs: inputs.collect(), notes }, rounded))
 }

@@ -4,10 +4,12 @@ use embedded_rnn::arithmetic::ACTIVATION_ONE;
 use embedded_rnn::network::{CellForm, NormForm as DeviceNorm, ZoneoutForm};
 
 use super::norm::{self, QuantizedNorm};
+use super::rounding::LayerRounding;
 use super::rows::{QuantizedRows, Rounded};
+use super::trace::Steps;
 use crate::error::Result;
-use crate::fold::FoldedLstm;
-use crate::network::plain::NormForm;
+use crate::fold::{FoldedLstm, FoldedNorm};
+use crate::network::plain::{NormForm, PlainLstm};
 use crate::regularize::settings::Reading;
 
 /// An LSTM layer as integers.
@@ -31,6 +33,34 @@ pub struct QuantizedLstm {
     pub rows: QuantizedRows,
     /// Layer norm.
     pub norm: Option<QuantizedNorm>,
+}
+
+/// A layer's integers, what they stand for, and what the bound asked for.
+pub(super) struct Quantized {
+    pub layer: QuantizedLstm,
+    pub rounded: FoldedLstm,
+    pub note: String,
+}
+
+/// The weights that integers stand for, in the layer's own units. `recurrent`: U's rows where they are apart.
+fn rounded(layer: &FoldedLstm, input_scale: f64, rows: &Rounded, recurrent: Option<&Rounded>) -> FoldedLstm {
+    let (inputs, hidden) = (layer.weights.inputs, layer.weights.hidden);
+    let (weights, b) = rows.real();
+    let columns = weights.len() / b.len();
+    let (u, first) = match recurrent {
+        Some(recurrent) => (recurrent.real().0, inputs % 4),
+        None => (weights.clone(), inputs),
+    };
+    let u_columns = u.len() / b.len();
+    let plain = PlainLstm {
+        w: weights.chunks_exact(columns).flat_map(|row| row[..inputs].iter().map(|w| w * input_scale)).collect(),
+        u: u.chunks_exact(u_columns).flat_map(|row| &row[first..first + hidden]).copied().collect(),
+        b,
+        ..layer.weights.clone()
+    };
+    // The device subtracts the mean itself.
+    let norm = layer.norm.clone().map(|norm| FoldedNorm { centered: false, ..norm });
+    FoldedLstm { weights: plain, norm, ..layer.clone() }
 }
 
 /// A share in Q31; the largest that fits for 1.
@@ -57,28 +87,39 @@ pub fn form(layer: &FoldedLstm) -> CellForm {
 }
 
 /// Quantizes layer number `number`. `input_scale`: activation units (in ones) per unit of input, which the weights of x are divided by;
-/// `input_limit`: the largest absolute input activation.
-pub(super) fn quantize(layer: &FoldedLstm, number: usize, input_scale: f64, input_limit: i64) -> Result<(QuantizedLstm, String)> {
+/// `input_limit`: the largest absolute input activation; `steps`: what errors of rounding are compensated for, if they are.
+pub(super) fn quantize(
+    layer: &FoldedLstm,
+    number: usize,
+    input_scale: f64,
+    input_limit: i64,
+    steps: Option<&Steps>,
+) -> Result<Quantized> {
     let form = form(layer);
     let uncentered = layer.norm.as_ref().map(|norm| norm::uncentered(&layer.weights, norm));
     let plain = uncentered.as_ref().unwrap_or(&layer.weights);
     let (inputs, hidden) = (plain.inputs, plain.hidden);
+    let rounding = match steps {
+        Some(steps) => LayerRounding::compensated(plain, layer.norm.as_ref(), steps, input_scale)?,
+        None => LayerRounding::NEAREST,
+    };
     let x = |r: usize| plain.w[r * inputs..][..inputs].iter().map(|w| w / input_scale);
     let h = |r: usize| plain.u[r * hidden..][..hidden].iter().copied();
     let one = i64::from(ACTIVATION_ONE);
     let mut largest = vec![input_limit; inputs];
     let (rows, recurrent) = if form.separate() {
-        let rows = Rounded::new(number, hidden, largest, |r| (x(r).collect(), plain.b[r]))?;
+        let rows = Rounded::new(number, hidden, largest, &rounding.rows, |r| (x(r).collect(), plain.b[r]))?;
         // Columns of x before the first of h in its group of four: their weights are zeros.
         let before = inputs % 4;
         let mut largest = vec![0; before];
         largest.resize(before + hidden, one);
         let weights = |r: usize| std::iter::repeat_n(0.0, before).chain(h(r)).collect();
-        (rows, Some(Rounded::new(number, hidden, largest, |r| (weights(r), 0.0))?))
+        (rows, Some(Rounded::new(number, hidden, largest, &rounding.recurrent, |r| (weights(r), 0.0))?))
     } else {
         largest.resize(inputs + hidden, one);
-        (Rounded::new(number, hidden, largest, |r| (x(r).chain(h(r)).collect(), plain.b[r]))?, None)
+        (Rounded::new(number, hidden, largest, &rounding.rows, |r| (x(r).chain(h(r)).collect(), plain.b[r]))?, None)
     };
+    let rounded = rounded(layer, input_scale, &rows, recurrent.as_ref());
     let (rows, norm, note) = match &layer.norm {
         Some(folded) => {
             let (rows, norm, note) = norm::quantize(number, hidden, folded, rows, recurrent)?;
@@ -102,5 +143,5 @@ pub(super) fn quantize(layer: &FoldedLstm, number: usize, input_scale: f64, inpu
         rows,
         norm,
     };
-    Ok((quantized, format!("layer {number}: {note}")))
+    Ok(Quantized { layer: quantized, rounded, note: format!("layer {number}: {note}") })
 }

@@ -5,17 +5,24 @@
 
 mod bound;
 mod calibrate;
+mod compensate;
 mod head;
 mod layer;
+mod moments;
 mod norm;
+mod rounding;
 mod row;
 mod rows;
+mod sensitivity;
+mod skip;
+mod trace;
 
-pub use calibrate::quantize;
-pub use head::QuantizedDense;
+pub use calibrate::{quantize, quantize_and_restore};
+pub use head::{QuantizedDense, QuantizedHeadNorm};
 pub use layer::{QuantizedLstm, form};
 pub use norm::QuantizedNorm;
 pub use rows::QuantizedRows;
+pub use skip::QuantizedSkip;
 
 /// A network as integers, ready to be packed.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +31,8 @@ pub struct QuantizedNetwork {
     pub layers: Vec<QuantizedLstm>,
     /// The head.
     pub head: QuantizedDense,
+    /// What the forecast gets beside it.
+    pub skip: Option<QuantizedSkip>,
     /// `[F]`: offset, scale and limit of each input column.
     pub inputs: Vec<[f32; 3]>,
     /// What the accumulators' bound asked for, a line a choice.

@@ -4,8 +4,10 @@
 //! stays within the device's clamp: the statistics are exact in that unit, and what is clamped there was never seen.
 
 use embedded_rnn::arithmetic::NormBlock;
+use nalgebra::{DMatrix, DVector};
 
 use super::rows::{QuantizedRows, Rounded};
+use super::trace::Steps;
 use crate::error::{Error, Result};
 use crate::fold::FoldedNorm;
 use crate::network::plain::{NormForm, PlainLstm};
@@ -97,6 +99,45 @@ pub(super) fn uncentered(plain: &PlainLstm, norm: &FoldedNorm) -> PlainLstm {
     plain
 }
 
+/// What a norm reads.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Product {
+    /// `W x + b`
+    Inputs,
+    /// `U h`
+    Recurrent,
+    /// `W x + U h + b`
+    Both,
+}
+
+/// `r^2` of a norm at each of `steps`: by how much its input's squared errors grow in it; the mean of its blocks'. `plain` is not
+/// centered, or centered with no unit removed.
+pub(super) fn squared_factors(plain: &PlainLstm, norm: &FoldedNorm, steps: &Steps, product: Product, epsilon: f64) -> Vec<f64> {
+    let (inputs, hidden) = (plain.inputs, plain.hidden);
+    let columns = match product {
+        Product::Inputs => 0..inputs,
+        Product::Recurrent => inputs..inputs + hidden,
+        Product::Both => 0..inputs + hidden,
+    };
+    let weights = DMatrix::from_fn(4 * hidden, columns.len(), |row, column| match column + columns.start {
+        column if column < inputs => plain.w[row * inputs + column],
+        column => plain.u[row * hidden + column - inputs],
+    });
+    let bias = if product == Product::Recurrent { DVector::zeros(4 * hidden) } else { DVector::from_column_slice(&plain.b) };
+    let rows = norm.rows() as f64;
+    let block = if norm.per_gate { hidden } else { 4 * hidden };
+    let factors = steps.iter().map(|step| {
+        let mut z = bias.clone();
+        z.gemv(1.0, &weights, &DVector::from_column_slice(&step[columns.clone()]), 1.0);
+        let blocks = z.as_slice().chunks_exact(block).map(|z| {
+            let mean = z.iter().sum::<f64>() / rows;
+            1.0 / (z.iter().map(|z| z * z).sum::<f64>() / rows - mean * mean + epsilon)
+        });
+        blocks.sum::<f64>()
+    });
+    factors.collect()
+}
+
 /// Chooses the units of a layer's norms. `rows`: of all columns together, or of x alone with those of h as `recurrent`. Gives the finished
 /// rows of the former, the norms with the latter, and a note of what was chosen.
 pub(super) fn quantize(
@@ -153,6 +194,7 @@ pub(super) fn quantize(
 
 #[cfg(test)]
 mod tests {
+    use super::super::rounding::RowRounding;
     use super::*;
 
     fn joint(hidden: usize, divisor: usize, per_gate: bool) -> FoldedNorm {
@@ -179,7 +221,10 @@ mod tests {
 
     fn rounded(hidden: usize, weights: &[f64], bias: f64) -> Rounded {
         let columns = weights.len() / (4 * hidden);
-        Rounded::new(0, hidden, vec![2048; columns], |r| (weights[r * columns..][..columns].to_vec(), bias)).unwrap()
+        Rounded::new(0, hidden, vec![2048; columns], &RowRounding::Nearest, |r| {
+            (weights[r * columns..][..columns].to_vec(), bias)
+        })
+        .unwrap()
     }
 
     /// Centered as the fold does it, with rows that are gone, and taken back.

@@ -16,13 +16,18 @@ pub(super) struct Row {
     pub scale: f64,
 }
 
+/// The finest scale that holds the largest of `weights` and the bias.
+pub(super) fn finest_scale(weights: &[f64], bias: f64) -> f64 {
+    let largest = weights.iter().fold(0.0f64, |largest, w| largest.max(w.abs()));
+    // The bias must fit the accumulator too, with room for the products: a row of almost nothing but bias sets the scale by it.
+    let by_bias = bias.abs() * ONE / f64::from(1 << 28);
+    (largest / f64::from(WEIGHT_LIMIT)).max(by_bias).max(f64::MIN_POSITIVE.sqrt())
+}
+
 impl Row {
     /// Rounds `weights` to nearest with the finest scale that holds the largest of them, made `coarser` times coarser.
     pub(super) fn round(weights: &[f64], bias: f64, coarser: f64) -> Self {
-        let largest = weights.iter().fold(0.0f64, |largest, w| largest.max(w.abs()));
-        // The bias must fit the accumulator too, with room for the products: a row of almost nothing but bias sets the scale by it.
-        let by_bias = bias.abs() * ONE / f64::from(1 << 28);
-        let scale = (largest / f64::from(WEIGHT_LIMIT)).max(by_bias).max(f64::MIN_POSITIVE.sqrt()) * coarser;
+        let scale = finest_scale(weights, bias) * coarser;
         let weights = weights.iter().map(|w| (w / scale).round() as i8).collect();
         Row { weights, bias: (bias / scale * ONE).round() as i32, scale }
     }

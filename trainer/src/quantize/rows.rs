@@ -1,6 +1,7 @@
 //! All rows of a layer, or of one of the two products that layer norm takes apart, to `int8`.
 
 use super::bound;
+use super::rounding::RowRounding;
 use super::row::{ONE, Row};
 use crate::error::{Error, Result};
 
@@ -36,16 +37,28 @@ const LARGEST: f64 = 2_147_483_392.0;
 
 impl Rounded {
     /// Rounds the rows of layer number `number`. `row(r)`: weights and bias of row r; `largest`: the largest absolute activation of each
-    /// column.
-    pub fn new(number: usize, hidden: usize, largest: Vec<i64>, row: impl Fn(usize) -> (Vec<f64>, f64)) -> Result<Self> {
+    /// column; `rounding`: how.
+    pub fn new(
+        number: usize,
+        hidden: usize,
+        largest: Vec<i64>,
+        rounding: &RowRounding,
+        row: impl Fn(usize) -> (Vec<f64>, f64),
+    ) -> Result<Self> {
         let round = |r: usize, coarser: f64| {
             let (weights, bias) = row(r);
-            Row::round(&weights, bias, coarser)
+            rounding.round(r, &weights, bias, coarser)
         };
         let mut rows: Vec<Row> = (0..4 * hidden).map(|r| round(r, 1.0)).collect();
         let choice = bound::settle(&mut rows, &largest, |r| in_pair(r, hidden), round)
             .map_err(|reason| Error::failed(format!("layer {number} cannot be quantized: {reason}; train with weight decay")))?;
         Ok(Rounded { rows, largest, choice })
+    }
+
+    /// What the integers stand for: weights `[4H][columns]` and biases `[4H]`.
+    pub fn real(&self) -> (Vec<f64>, Vec<f64>) {
+        let weights = self.rows.iter().flat_map(|row| row.weights.iter().map(|w| f64::from(*w) * row.scale));
+        (weights.collect(), self.rows.iter().map(|row| f64::from(row.bias) * row.scale / ONE).collect())
     }
 
     /// The largest absolute value that a row can take, in reality's units.

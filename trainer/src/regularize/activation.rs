@@ -15,7 +15,7 @@ pub struct Activations<'a, R> {
     pub h: &'a [Lanes<R>],
     /// H
     pub hidden: usize,
-    /// T and B
+    /// T and B, and the rows that the means are taken over.
     pub extent: Extent,
     /// The output dropout, one mask a sequence.
     pub mask: Option<&'a Factors<R>>,
@@ -66,9 +66,9 @@ impl<R: Real> Activations<'_, R> {
         self.h.len() / self.extent.steps
     }
 
-    /// The strengths divided by what is averaged over; one step has no changes.
+    /// The strengths divided by what is averaged over, the whole batch; one step has no changes.
     fn weights(&self, settings: &ActivationPenalty) -> (f64, f64) {
-        let count = |steps: usize| (steps * self.extent.rows * self.hidden).max(1) as f64;
+        let count = |steps: usize| (steps * self.extent.batch * self.hidden).max(1) as f64;
         (settings.ar / count(self.extent.steps), settings.tar / count(self.extent.steps - 1))
     }
 
@@ -94,7 +94,7 @@ mod tests {
         for (lanes, pair) in h.iter_mut().zip(values) {
             lanes[..2].copy_from_slice(&pair);
         }
-        let extent = Extent { steps: 3, rows: 2, first_row: 0 };
+        let extent = Extent { steps: 3, rows: 2, first_row: 0, batch: 2 };
         let activations = Activations { h: &h, hidden: 2, extent, mask: None };
         let value = |ar, tar| activations.value(&ActivationPenalty { ar, tar });
         // Squares: 5 + 1 + 13 + 1 + 9 + 5 over 12; changes: 4 + 4 (first to second), 4 + 4 (second to third) over 8.
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn one_step_has_no_changes() {
         let h = [[1.0f64; LANES]];
-        let extent = Extent { steps: 1, rows: 1, first_row: 0 };
+        let extent = Extent { steps: 1, rows: 1, first_row: 0, batch: 1 };
         let activations = Activations { h: &h, hidden: 16, extent, mask: None };
         let settings = ActivationPenalty { ar: 0.0, tar: 5.0 };
         assert_eq!(activations.value(&settings), 0.0);

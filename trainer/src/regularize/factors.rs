@@ -4,6 +4,7 @@
 //! constant. So training and evaluation run through the same code.
 
 use crate::network::Real;
+use crate::network::kernel::Simd;
 use crate::network::lanes::{LANES, Lanes};
 use crate::random::Key;
 use crate::regularize::settings::Mask;
@@ -59,6 +60,23 @@ impl<R: Real> Factors<R> {
                     *lane = if u64::from(word) < threshold { hit } else { miss };
                 }
                 lanes
+            }
+        }
+    }
+
+    /// The hits among a block's units as bits; a constant has none.
+    #[inline(always)]
+    pub fn bits<S: Simd<R>>(&self, simd: S, row: usize, time: usize, block: usize) -> u16 {
+        match *self {
+            Factors::Constant(_) => 0,
+            Factors::Drawn { key, mask, threshold, .. } => {
+                let time = if mask == Mask::Sequence { 0 } else { time };
+                let key = key.with((row as u64) << 32 | time as u64);
+                let mut words = [0; LANES];
+                for (u, word) in words.iter_mut().enumerate() {
+                    *word = key.word((block * LANES + u) as u32);
+                }
+                u32::try_from(threshold).map_or(u16::MAX, |threshold| simd.below(&words, threshold))
             }
         }
     }
@@ -121,6 +139,19 @@ mod tests {
         for block in 0..100 {
             assert_eq!(Factors::drawn(key, Mask::Step, 0.0, 5.0f32, 7.0).lanes(3, 4, block), [7.0; LANES]);
             assert_eq!(Factors::drawn(key, Mask::Step, 1.0, 5.0f32, 7.0).lanes(3, 4, block), [5.0; LANES]);
+        }
+    }
+
+    #[test]
+    fn bits_are_the_factors() {
+        use crate::network::kernel::array::Array;
+        for probability in [0.0, 0.3, 1.0] {
+            let factors = Factors::drawn(Key::new(7), Mask::Step, probability, 5.0f32, 7.0);
+            for block in 0..50 {
+                let bits = factors.bits(Array, 3, 4, block);
+                let lanes: Lanes<f32> = std::array::from_fn(|u| if bits >> u & 1 == 1 { 5.0 } else { 7.0 });
+                assert_eq!(lanes, factors.lanes(3, 4, block));
+            }
         }
     }
 

@@ -6,6 +6,9 @@
 //! network. Under layer norm that is not enough: the unit's pre-activations take part in the statistics, so that the bias inside the
 //! norm belongs to its group too. Gains and shifts do not: they only scale what nothing reads.
 //!
+//! A norm before the head reads every h of the last layer, even where V does not. There the candidate's bias belongs to the group too, and
+//! under the joint norm the candidate's gain and shift: with them at zero the cell is never written to, and h is zero.
+//!
 //! A recurrent weight from unit j to unit k belongs to the groups of both, as does a weight from one layer's unit to the next one's.
 
 use super::settings::GroupLasso;
@@ -63,8 +66,17 @@ fn group(shape: &Shape, layer: usize, unit: usize) -> Vec<usize> {
         let (to, gate_lane) = ((index - u) / (hidden * panel), (index - u) % panel);
         (to, gate_lane % LANES) != (block, lane)
     }));
-    if shape.norm.is_some() {
-        group.extend(rows(b, 1));
+    let candidate = |start: usize| rows(start, 1).nth(2);
+    let before_head = shape.head_norm.is_some() && layer + 1 == shape.hidden.len();
+    match (shape.norm, before_head) {
+        (None, false) => {}
+        (None, true) => group.extend(candidate(b)),
+        (Some(_), _) => group.extend(rows(b, 1)),
+    }
+    if before_head && shape.norm.is_some() {
+        // γ and β of the joint norm follow b.
+        let length = blocks(hidden) * panel;
+        group.extend([b + length, b + 2 * length].into_iter().filter_map(candidate));
     }
     let next = shape.layer_start(layer + 1);
     if layer + 1 < shape.hidden.len() {
@@ -86,7 +98,7 @@ mod tests {
 
     fn shape(norm: Option<NormForm>) -> Shape {
         let norm = norm.map(|form| Norm { form, per_gate: false, epsilon: 1e-5 });
-        Shape { inputs: 3, hidden: vec![18, 5], outputs: 17, norm }
+        Shape { inputs: 3, hidden: vec![18, 5], outputs: 17, norm, head_norm: None }
     }
 
     /// The definition, on the textbook layout: clears a unit's values.
@@ -138,9 +150,44 @@ mod tests {
         }
     }
 
+    /// With these at zero a unit's h is zero, whatever comes in: a norm before the head sees nothing of it.
+    #[test]
+    fn before_a_normalized_head_the_candidate_is_cleared_too() {
+        for (norm, more) in [(None, 1), (Some(NormForm::Joint), 2)] {
+            let (plain, shape) = (shape(norm), Shape { head_norm: Some(1e-5), ..shape(norm) });
+            let (without, with) = (Groups::new(&plain), Groups::new(&shape));
+            assert_eq!(without.units[..18], with.units[..18], "of the last layer only");
+            let params: Params<f64> = initialize(&shape, 1);
+            let mut cleared = params.clone();
+            let unit = 18 + 3;
+            assert_eq!(with.units[unit].len(), without.units[unit].len() + more);
+            with.units[unit].iter().for_each(|&index| cleared.values[index] = 0.0);
+            let x: Vec<f64> = (0..2 * 4 * 3).map(|k| (k as f64).sin()).collect();
+            let mut workspace = Workspace::new(&shape, &Regularization::default(), 4, 2);
+            let before = workspace.forward(&cleared, &x, Mode::Evaluation).to_vec();
+            // The other gates' biases, gains and shifts are free.
+            let mut other = cleared.to_plain();
+            let layer = &mut other.layers[1];
+            for row in [0, 1, 3].map(|gate| gate * 5 + 3) {
+                match &mut layer.norm {
+                    None => layer.b[row] += 2.5,
+                    Some(norm) => norm.gain_x[row] += 2.5,
+                }
+            }
+            assert_eq!(workspace.forward(&Params::from_plain(&other), &x, Mode::Evaluation), before);
+            // The candidate's is not.
+            let mut other = cleared.to_plain();
+            match &mut other.layers[1].norm {
+                None => other.layers[1].b[2 * 5 + 3] = 2.5,
+                Some(norm) => norm.shift_x[2 * 5 + 3] = 2.5,
+            }
+            assert_ne!(workspace.forward(&Params::from_plain(&other), &x, Mode::Evaluation), before);
+        }
+    }
+
     #[test]
     fn the_penalty_is_the_sum_of_norms() {
-        let shape = Shape { inputs: 1, hidden: vec![2], outputs: 1, norm: None };
+        let shape = Shape { inputs: 1, hidden: vec![2], outputs: 1, norm: None, head_norm: None };
         let mut plain = Params::<f64>::zeros(&shape).to_plain();
         // Unit 0: W row 3, V 4. Both: the weight 12 from unit 0 to unit 1.
         plain.layers[0].w[0] = 3.0;

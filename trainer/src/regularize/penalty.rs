@@ -56,7 +56,7 @@ mod tests {
 
     #[test]
     fn weights_are_penalized_and_biases_are_not() {
-        let shape = Shape { inputs: 1, hidden: vec![1], outputs: 1, norm: None };
+        let shape = Shape { inputs: 1, hidden: vec![1], outputs: 1, norm: None, head_norm: None };
         let mut plain = Params::<f64>::zeros(&shape).to_plain();
         plain.layers[0].w = vec![1.0, -2.0, 0.0, 0.0];
         plain.layers[0].u = vec![0.0, 0.0, 3.0, 0.0];
@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn biases_and_gains_are_penalized_where_asked() {
         let norm = Some(Norm { form: NormForm::Joint, per_gate: false, epsilon: 1e-5 });
-        let shape = Shape { inputs: 1, hidden: vec![1], outputs: 1, norm };
+        let shape = Shape { inputs: 1, hidden: vec![1], outputs: 1, norm, head_norm: None };
         let mut plain = Params::<f64>::zeros(&shape).to_plain();
         plain.layers[0].b = vec![2.0; 4];
         plain.layers[0].norm.as_mut().expect("a norm").gain_x = vec![3.0; 4];

@@ -3,8 +3,6 @@
 use super::factors::{Factors, GateFactors, Noise};
 use super::settings::{Gates, Mask, Reading, Regularization, Scaling};
 use crate::network::Real;
-use crate::network::cell::{CandidateMasks, Zone};
-use crate::network::lanes::Lanes;
 use crate::random::Key;
 
 /// Which masks a training step draws.
@@ -30,8 +28,10 @@ pub enum Mode {
 /// Zoneout of one layer.
 #[derive(Clone, Copy, Debug)]
 pub struct ZoneFactors<R> {
-    cell: Factors<R>,
-    hidden: Factors<R>,
+    /// Shares of c(t-1) in c(t).
+    pub cell: Factors<R>,
+    /// Shares of h(t-1) in h(t).
+    pub hidden: Factors<R>,
     /// Which cell state the output's tanh reads.
     pub reading: Reading,
 }
@@ -86,36 +86,7 @@ enum Kind {
     NoiseU,
 }
 
-impl<R: Real> ZoneFactors<R> {
-    /// The factors of a block.
-    #[inline(always)]
-    pub fn at(&self, row: usize, time: usize, block: usize) -> Zone<R> {
-        Zone { cell: self.cell(row, time, block), hidden: self.hidden(row, time, block), reading: self.reading }
-    }
-
-    /// The share of c(t-1) alone.
-    #[inline(always)]
-    pub fn cell(&self, row: usize, time: usize, block: usize) -> Lanes<R> {
-        self.cell.lanes(row, time, block)
-    }
-
-    /// The share of h(t-1) alone.
-    #[inline(always)]
-    pub fn hidden(&self, row: usize, time: usize, block: usize) -> Lanes<R> {
-        self.hidden.lanes(row, time, block)
-    }
-}
-
 impl<R: Real> LayerPlan<R> {
-    /// The masks of a block on their way into c'.
-    #[inline(always)]
-    pub fn candidate(&self, row: usize, time: usize, block: usize) -> CandidateMasks<R> {
-        CandidateMasks {
-            candidate: self.candidate.as_ref().map(|mask| mask.lanes(row, time, block)),
-            cell: self.cell.as_ref().map(|mask| mask.lanes(row, time, block)),
-        }
-    }
-
     /// Are W and U other than the parameters?
     pub fn changes_weights(&self) -> bool {
         self.weights.is_some() || self.noise_w.is_some() || self.noise_u.is_some()
@@ -330,8 +301,8 @@ mod tests {
             for (name, factors, drop, _) in masks {
                 assert_eq!(factors.lanes(1, 2, 3)[4], 1.0 - drop, "{name}");
             }
-            let zone = plan.layers[1].zone.expect("zoneout").at(0, 0, 0);
-            assert_eq!((zone.cell[3], zone.hidden[3]), (0.5, 0.1));
+            let zone = plan.layers[1].zone.expect("zoneout");
+            assert_eq!((zone.cell.lanes(0, 0, 0)[3], zone.hidden.lanes(0, 0, 0)[3]), (0.5, 0.1));
         }
     }
 

@@ -157,18 +157,25 @@ pub struct LayerNorm {
     pub form: Option<NormForm>,
     /// Statistics over each gate's rows instead of all 4H together.
     pub per_gate: bool,
-    /// ε
+    /// Another norm before the head, `y = V LN(h) + d`, with any form or none.
+    pub head: bool,
+    /// ε of all of them.
     pub epsilon: f64,
 }
 
 impl Default for LayerNorm {
     fn default() -> Self {
-        LayerNorm { form: None, per_gate: false, epsilon: 1e-5 }
+        LayerNorm { form: None, per_gate: false, head: false, epsilon: 1e-5 }
     }
 }
 
 impl LayerNorm {
-    /// The norm that is asked for.
+    /// ε of the norm before the head, if it is asked for.
+    pub fn head_norm(&self) -> Option<f64> {
+        self.head.then_some(self.epsilon)
+    }
+
+    /// The norm that is asked for in the cells.
     pub fn norm(&self) -> Option<Norm> {
         self.form.map(|form| Norm { form, per_gate: self.per_gate, epsilon: self.epsilon })
     }

@@ -64,7 +64,7 @@ mod tests {
     use crate::regularize::settings::{Noise as NoiseSettings, Regularization, Scaling, WeightDrop};
 
     fn shape() -> Shape {
-        Shape { inputs: 3, hidden: vec![20, 18], outputs: 2, norm: None }
+        Shape { inputs: 3, hidden: vec![20, 18], outputs: 2, norm: None, head_norm: None }
     }
 
     fn perturbed(settings: &Regularization, step: u64) -> (Params<f64>, Params<f64>) {

@@ -65,13 +65,18 @@ fn percent(share: f64) -> String {
     if percent == 0.0 || percent >= 1e-3 { format!("{percent:.3} %") } else { format!("{percent:.1e} %") }
 }
 
-/// A line for each measurement that was made.
+/// A line for each measurement that was made; beside what rounding to nearest would have given, where that was measured.
 fn measurements(f: &mut fmt::Formatter<'_>, measured: &Measurements) -> fmt::Result {
+    let beside =
+        |nearest: Option<f64>| nearest.map_or(String::new(), |share| format!(" ({} rounded to nearest)", percent(share)));
+    let nearest = measured.nearest.as_ref();
     if let Some(rms) = measured.forecast_agreement_rms {
-        writeln!(f, "device forecasts against f64, RMS: {} of the target's deviation", percent(rms))?;
+        let beside = beside(nearest.map(|nearest| nearest.forecast_agreement_rms));
+        writeln!(f, "device forecasts against f64, RMS: {} of the target's deviation{beside}", percent(rms))?;
     }
     for (index, rmse) in measured.hidden_rmse.iter().flatten().enumerate() {
-        writeln!(f, "device h of layer {} against f64, RMSE: {} of its deviation", index + 1, percent(*rmse))?;
+        let beside = beside(nearest.and_then(|nearest| nearest.hidden_rmse.get(index).copied()));
+        writeln!(f, "device h of layer {} against f64, RMSE: {} of its deviation{beside}", index + 1, percent(*rmse))?;
     }
     if let Some(count) = measured.saturated_inputs {
         writeln!(f, "input values clamped: {count}")?;
@@ -85,7 +90,8 @@ fn measurements(f: &mut fmt::Formatter<'_>, measured: &Measurements) -> fmt::Res
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fold::{Difference, MeasuredRewrite, Rewrite, ZeroedGroups};
+    use crate::config::Rounding;
+    use crate::fold::{Difference, MeasuredRewrite, NearestMeasurements, Rewrite, ZeroedGroups};
 
     #[test]
     fn shares_keep_their_size() {
@@ -128,13 +134,15 @@ mod tests {
         certificate.measurements = Measurements {
             forecast_agreement_rms: Some(0.0123),
             hidden_rmse: Some(vec![0.0054, 0.01]),
+            rounding: Some(Rounding::Compensated),
+            nearest: Some(NearestMeasurements { forecast_agreement_rms: 0.05, hidden_rmse: vec![0.0061, 0.02] }),
             saturated_inputs: Some(3),
             accumulator: Some(vec!["layer 1: 3 rows at a coarser scale".into()]),
         };
         let text = certificate.to_string();
         for line in [
-            "device forecasts against f64, RMS: 1.230 % of the target's deviation",
-            "device h of layer 2 against f64, RMSE: 1.000 % of its deviation",
+            "device forecasts against f64, RMS: 1.230 % of the target's deviation (5.000 % rounded to nearest)",
+            "device h of layer 2 against f64, RMSE: 1.000 % of its deviation (2.000 % rounded to nearest)",
             "input values clamped: 3",
             "int8: layer 1: 3 rows at a coarser scale",
         ] {

@@ -4,3 +4,4 @@ mod certificate;
 pub mod plot;
 pub mod run_folder;
 pub mod table;
+pub mod watch_plot;

@@ -1,10 +1,11 @@
 //! A run folder: everything that a training leaves behind.
 //!
-//! `config.toml` as it was resolved, `checkpoint.bin` with the best and the latest weights, `metrics.csv` with a line an epoch,
-//! `report.json` with the outcome.
+//! `config.toml` as it was resolved, `checkpoint.bin` with the best and the latest weights, `skip.json` with the linear skip where there
+//! is one, `metrics.csv` with a line an epoch, `report.json` with the outcome.
 
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::config::{Config, Data};
@@ -13,7 +14,8 @@ use crate::error::{Error, Result};
 use crate::files::{create_folder, write_atomically};
 use crate::network::Shape;
 use crate::network::plain::PlainNetwork;
-use crate::train::CheckpointFile;
+use crate::network::skip::PlainSkip;
+use crate::train::{CheckpointFile, Skipped};
 
 /// The folder of one training.
 #[derive(Clone, Debug)]
@@ -49,7 +51,7 @@ impl RunFolder {
         }
         create_folder(path)?;
         if overwrite {
-            for file in [run.checkpoint(), run.metrics(), run.report()] {
+            for file in [run.checkpoint(), run.skip(), run.metrics(), run.report()] {
                 match std::fs::remove_file(&file) {
                     Err(reason) if reason.kind() != std::io::ErrorKind::NotFound => {
                         return Err(Error::file("remove", &file, reason));
@@ -88,6 +90,11 @@ impl RunFolder {
         self.path.join("checkpoint.bin")
     }
 
+    /// The linear skip.
+    pub fn skip(&self) -> PathBuf {
+        self.path.join("skip.json")
+    }
+
     /// A line an epoch.
     pub fn metrics(&self) -> PathBuf {
         self.path.join("metrics.csv")
@@ -123,15 +130,58 @@ impl RunFolder {
         let best = state.best.ok_or_else(|| {
             Error::input(format!("{} holds no finished epoch: continue its training with --resume", self.path.display()))
         })?;
-        Ok(TrainedRun { network: best.params.to_plain(), config, dataset })
+        let network = best.params.to_plain();
+        let network = match self.read_skip(&config, &dataset)? {
+            Some(skipped) => skipped.around(network),
+            None => network,
+        };
+        Ok(TrainedRun { network, config, dataset })
+    }
+
+    /// Writes the linear skip; it belongs to the configuration and the data as the checkpoint does.
+    pub fn write_skip(&self, skipped: &Skipped, config: &Config, dataset: &Dataset) -> Result<()> {
+        let stored = Stored { digest: self.digest(config, dataset)?, skipped: skipped.clone() };
+        let text =
+            serde_json::to_string(&stored).map_err(|reason| Error::failed(format!("the skip cannot be written: {reason}")))?;
+        write_atomically(&self.skip(), text.as_bytes())
+    }
+
+    /// Reads the linear skip, where the configuration asks for one.
+    pub fn read_skip(&self, config: &Config, dataset: &Dataset) -> Result<Option<Skipped>> {
+        if config.network.skip.is_none() {
+            return Ok(None);
+        }
+        let path = self.skip();
+        let text = std::fs::read_to_string(&path).map_err(|reason| Error::file("read", &path, reason))?;
+        let refuse = |why: &str| Error::input(format!("{}: {why}: train again without --resume", path.display()));
+        let Stored { digest, skipped } =
+            serde_json::from_str(&text).map_err(|reason| refuse(&format!("the skip cannot be read ({reason})")))?;
+        if digest != self.digest(config, dataset)? {
+            return Err(refuse("the skip belongs to another configuration or to other data"));
+        }
+        let inputs = dataset.window().lookback * dataset.features();
+        let fits = |skip: &PlainSkip| skip.is_sound() && skip.inputs == inputs && skip.outputs == dataset.outputs();
+        let fits = fits(&skipped.skip) && skipped.refitted.as_ref().is_none_or(fits) && (0.0..=1.0).contains(&skipped.share);
+        if fits { Ok(Some(skipped)) } else { Err(refuse("the skip does not fit the network")) }
     }
 
     /// The run's checkpoint: it belongs to the configuration and to the bytes of the series, wherever they lie.
     pub fn checkpoint_file(&self, config: &Config, dataset: &Dataset) -> Result<CheckpointFile> {
-        let elsewhere = Config { data: Data { path: PathBuf::new(), ..config.data.clone() }, ..config.clone() };
-        let digest = Sha256::new().chain_update(elsewhere.to_toml()?).chain_update(dataset.series().sha256).finalize().into();
-        Ok(CheckpointFile { path: self.checkpoint(), digest })
+        Ok(CheckpointFile { path: self.checkpoint(), digest: self.digest(config, dataset)? })
     }
+
+    /// Of the configuration and of the bytes of the series.
+    fn digest(&self, config: &Config, dataset: &Dataset) -> Result<[u8; 32]> {
+        let elsewhere = Config { data: Data { path: PathBuf::new(), ..config.data.clone() }, ..config.clone() };
+        Ok(Sha256::new().chain_update(elsewhere.to_toml()?).chain_update(dataset.series().sha256).finalize().into())
+    }
+}
+
+/// A linear skip in its file.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    digest: [u8; 32],
+    skipped: Skipped,
 }
 
 /// The network that a configuration asks for.
@@ -141,6 +191,7 @@ pub fn shape(config: &Config, dataset: &Dataset) -> Shape {
         hidden: config.network.hidden.clone(),
         outputs: dataset.outputs(),
         norm: config.regularization.layer_norm.norm(),
+        head_norm: config.regularization.layer_norm.head_norm(),
     }
 }
 

@@ -23,7 +23,7 @@ mod tests {
     use crate::network::Shape;
 
     fn filled(value: f32) -> Params<f32> {
-        let mut params = Params::zeros(&Shape { inputs: 1, hidden: vec![2], outputs: 1, norm: None });
+        let mut params = Params::zeros(&Shape { inputs: 1, hidden: vec![2], outputs: 1, norm: None, head_norm: None });
         params.values.fill(value);
         params
     }

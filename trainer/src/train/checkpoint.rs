@@ -16,7 +16,7 @@ use crate::network::{Params, Shape, init::initialize};
 use crate::optimize::AdamW;
 
 /// First bytes of a checkpoint; the last one is the format's version.
-const MAGIC: &[u8; 8] = b"RNNCKPT2";
+const MAGIC: &[u8; 8] = b"RNNCKPT3";
 
 /// Magic, digest and length.
 const HEADER: usize = 8 + 32 + 8;
@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     fn shape() -> Shape {
-        Shape { inputs: 1, hidden: vec![2], outputs: 1, norm: None }
+        Shape { inputs: 1, hidden: vec![2], outputs: 1, norm: None, head_norm: None }
     }
 
     fn state() -> State {

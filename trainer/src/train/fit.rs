@@ -9,7 +9,7 @@ use super::loss::Objective;
 use super::observer::{EpochReport, Observer, StepReport};
 use crate::config::Training;
 use crate::error::{Error, Result};
-use crate::network::{MaskKey, Mode, Params, Shape, Workspace};
+use crate::network::{MaskKey, Mode, Params, Shape, Workspace, threads};
 use crate::optimize::Decay;
 use crate::optimize::clip::clip;
 use crate::optimize::proximal;
@@ -33,6 +33,8 @@ pub struct Task<'a> {
     pub train: &'a dyn Windows,
     /// Windows that choose the best epoch.
     pub validation: &'a dyn Windows,
+    /// Threads that share a step; as many as it is worth if left out. The results are the same.
+    pub threads: Option<usize>,
 }
 
 /// How a training ended.
@@ -126,7 +128,8 @@ impl<'a> Run<'a> {
             task: *task,
             objective: Objective::new(task.training),
             state,
-            workspace: Workspace::new(task.shape, task.regularization, task.steps, batch),
+            workspace: Workspace::new(task.shape, task.regularization, task.steps, batch)
+                .with_threads(task.threads.unwrap_or_else(|| threads::automatic(task.shape, task.steps, batch))),
             gradients: Params::zeros(task.shape),
             groups: (task.regularization.group_lasso.strength > 0.0).then(|| Groups::new(task.shape)),
             inputs: vec![0.0; batch * task.steps * task.shape.inputs],

@@ -6,7 +6,9 @@ pub mod checkpoint;
 pub mod fit;
 pub mod loss;
 pub mod observer;
+pub mod skip;
 
 pub use checkpoint::{CheckpointFile, State};
 pub use fit::{Ending, Outcome, Task, evaluate, fit};
 pub use observer::{EpochReport, Observer, StepReport};
+pub use skip::{Residual, Skipped};

@@ -7,7 +7,11 @@ use crate::desk::Desk;
 #[test]
 fn an_unknown_board_gets_the_list() {
     let desk = Desk::with_model();
-    assert_eq!(desk.refusal("deploy model.rnn --board stm32"), "--board stm32: no such board; the known ones are qemu-m4");
+    let known = "qemu-m0, qemu-m3, qemu-m4, qemu-m7, qemu-m33, qemu-m55, qemu-riscv32";
+    for command in ["deploy model.rnn", "bench device"] {
+        let refusal = desk.refusal(&format!("{command} --board stm32"));
+        assert_eq!(refusal, format!("--board stm32: no such board; the known ones are {known}"));
+    }
 }
 
 #[test]
@@ -15,8 +19,14 @@ fn a_deployment_without_emulator_says_what_to_install() {
     let desk = Desk::with_model();
     let before = desk.content();
     let empty = Some(OsStr::new(""));
-    let sentence = desk.rnn_with("deploy model.rnn --board qemu-m4", empty).sentence(2);
-    assert_eq!(sentence, "qemu-system-arm is missing; install it with `apt-get install --no-install-recommends qemu-system-arm`");
+    for (board, emulator, package) in
+        [("qemu-m4", "qemu-system-arm", "qemu-system-arm"), ("qemu-riscv32", "qemu-system-riscv32", "qemu-system-misc")]
+    {
+        let expected = format!("{emulator} is missing; install it with `apt-get install --no-install-recommends {package}`");
+        for command in ["deploy model.rnn", "bench device"] {
+            assert_eq!(desk.rnn_with(&format!("{command} --board {board}"), empty).sentence(2), expected);
+        }
+    }
     assert!(before == desk.content());
 }
 

@@ -1,9 +1,13 @@
 //! The built program `rnn` as its users meet it: people and programs, right input and wrong.
 
+mod bench;
 mod benchmark;
 mod boards;
 mod desk;
+mod init;
 mod interrupted;
+mod monitor;
 mod refused_models;
 mod refused_trainings;
+mod same_bytes;
 mod whole_way;

@@ -30,11 +30,11 @@ fn programs_get_one_object_from_each_command() {
     assert_eq!(trained["parameters"], 4 * 6 * (14 + 6 + 1) + 3 * (6 + 1));
     assert_eq!(trained["training_windows"], 168 - LOOKBACK - HORIZON + 1);
 
-    for (format, rms) in [("int8", 0.05), ("f32", 1e-5)] {
+    for (format, rms) in [("int8", 0.05), ("int8-cell16", 0.05), ("f32", 1e-5)] {
         let exported = desk.rnn(&format!("export run --json --format {format} --output {format}.rnn")).object();
         assert_keys(
             &exported,
-            &["model", "snippet", "certificate_file", "static_fold", "target", "arithmetic", "budget", "certificate"],
+            &["model", "snippet", "certificate_file", "static_fold", "target", "arithmetic", "layout", "budget", "certificate"],
         );
         assert_eq!(exported["arithmetic"], format);
         let budget = &exported["budget"];
@@ -95,6 +95,30 @@ fn programs_get_one_object_from_each_command() {
     }
 }
 
+/// The order of weights follows the core and changes no forecast; a file becomes the other and back, byte for byte.
+#[test]
+fn models_are_packed_for_their_core() {
+    let desk = Desk::new();
+    desk.rnn("train tiny.toml --out run").done();
+    for (format, type_of_number) in [("int8", "Int8<RowMajor>"), ("int8-cell16", "Int8<RowMajor, Cell16>")] {
+        desk.rnn(&format!("export run --format {format} -o m4.rnn")).done();
+        desk.rnn(&format!("export run --format {format} --target cortex-m55 -o m55.rnn")).done();
+        let repacked = desk.rnn("export --repack m4.rnn --target cortex-m55 -o again.rnn --json").object();
+        assert_eq!((&repacked["layout"], &repacked["arithmetic"]), (&"row-major".into(), &format.into()));
+        assert_eq!(repacked["certificate_file"], "again.certificate.json");
+        assert!(desk.read("again.rnn") == desk.read("m55.rnn"));
+        desk.rnn("export --repack again.rnn --target cortex-m0 -o back.rnn").done();
+        assert!(desk.read("back.rnn") == desk.read("m4.rnn"));
+        let inspected = desk.rnn("inspect again.rnn --json").object();
+        assert_eq!((&inspected["layout"], &inspected["self_test"]), (&"row-major".into(), &true.into()));
+        assert!(!inspected["certificate"].is_null(), "{inspected}");
+        assert!(String::from_utf8(desk.read("again.rs")).unwrap().contains(&format!("Model<'m, {type_of_number}, ")));
+        let forecasts =
+            |model: &str| desk.rnn(&format!("predict {model} --data series.csv --json")).object()["forecasts"].clone();
+        assert_eq!(forecasts("m4.rnn"), forecasts("again.rnn"));
+    }
+}
+
 #[test]
 fn people_get_words_and_tables() {
     let desk = Desk::new();
@@ -108,6 +132,15 @@ fn people_get_words_and_tables() {
     for part in ["target scale", "device forecasts against f64", "bytes of flash", "written: model.rnn, model.rs, model.cert"] {
         assert!(exported.contains(part), "{part} is missing in\n{exported}");
     }
+
+    assert!(exported.contains("% rounded to nearest)"), "{exported}");
+    let nearest = desk.rnn("export runs/tiny --rounding nearest -o nearest.rnn --json").object();
+    assert_eq!(nearest["certificate"]["measurements"]["rounding"], "nearest");
+    assert!(desk.read("nearest.rnn") != desk.read("model.rnn"));
+    let compensated: serde_json::Value = serde_json::from_slice(&desk.read("model.certificate.json")).unwrap();
+    let measured = &compensated["measurements"];
+    assert_eq!(measured["rounding"], "compensated");
+    assert_eq!(measured["nearest"]["hidden_rmse"], nearest["certificate"]["measurements"]["hidden_rmse"]);
 
     let inspected = desk.rnn("inspect model.rnn").done();
     for line in [

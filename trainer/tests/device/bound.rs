@@ -6,13 +6,15 @@
 use embedded_rnn::forecast::Model;
 use embedded_rnn::network::CellForm;
 use embedded_rnn::{Dense, Int8, Lstm, Network};
+use embedded_rnn_trainer::config::Rounding;
 use embedded_rnn_trainer::evaluate::device::ModelBytes;
+use embedded_rnn_trainer::network::plain::NormForm;
 use embedded_rnn_trainer::pack::Payload;
 use embedded_rnn_trainer::quantize::{QuantizedDense, QuantizedLstm, QuantizedNetwork, QuantizedRows};
 
 use crate::definition;
 use crate::integer::equals_definition;
-use crate::sketch::{Random, Sketch};
+use crate::sketch::{Extras, Random, Sketch};
 
 const UNITS: usize = 32;
 
@@ -52,8 +54,9 @@ fn extreme(signs: &[i8; UNITS], bias_a: i32, bias_b: i32) -> QuantizedNetwork {
         },
         norm: None,
     };
-    let head = QuantizedDense { inputs: UNITS, outputs: 1, weights: vec![1; UNITS], bias: vec![0.0], scale: vec![1.0] };
-    QuantizedNetwork { layers: vec![layer], head, inputs: vec![[0.0, 1.0, INPUT]], notes: Vec::new() }
+    let head =
+        QuantizedDense { inputs: UNITS, outputs: 1, weights: vec![1; UNITS], bias: vec![0.0], scale: vec![1.0], norm: None };
+    QuantizedNetwork { layers: vec![layer], head, skip: None, inputs: vec![[0.0, 1.0, INPUT]], notes: Vec::new() }
 }
 
 /// `columns` in blocks of `block`, the last one shorter.
@@ -123,13 +126,64 @@ fn blocks_make_longer_rows_exact() {
 fn the_exporter_splits_long_rows_and_the_device_follows() {
     type Wide = Network<Lstm<40, 96>, Dense<96, 1, 1>>;
     let sketch = Sketch::of::<Int8, Wide>(3, &[96], 40, 60, 1);
-    let built = sketch.build();
-    let blocks = &built.quantized.as_ref().unwrap().layers[0].rows.blocks;
-    assert!(blocks.len() > 1 && blocks.iter().sum::<usize>() == 136, "one accumulation does for this network: make it larger");
     let window: Vec<f32> = Random(5).samples(60, 40).iter().map(|v| if *v > 20.0 { 1e6 } else { -1e6 }).collect();
-    let (equal, outcome) = equals_definition(&built.file, &built, &sketch, &window);
-    println!("blocks {blocks:?} of 136 columns, largest accumulators {:?}", outcome.largest);
-    assert!(equal);
+    for rounding in [Rounding::Nearest, Rounding::Compensated] {
+        let built = sketch.build_rounded(rounding);
+        let blocks = &built.quantized.as_ref().unwrap().layers[0].rows.blocks;
+        assert!(
+            blocks.len() > 1 && blocks.iter().sum::<usize>() == 136,
+            "one accumulation does for this network: make it larger"
+        );
+        let (equal, outcome) = equals_definition(&built.file, &built, &sketch, &window);
+        println!("{rounding:?}: blocks {blocks:?} of 136 columns, largest accumulators {:?}", outcome.largest);
+        assert!(equal);
+    }
+}
+
+/// The largest that a row can sum up to over each block, every activation at its end with its weight's sign; its bias in the first.
+fn largest_sums(rows: &QuantizedRows, row: usize, largest: &[i64]) -> Vec<i64> {
+    let weights = &rows.weights[row * rows.columns..][..rows.columns];
+    let products: Vec<i64> = weights.iter().zip(largest).map(|(w, x)| i64::from(*w).abs() * x).collect();
+    let mut start = 0;
+    let sums = rows.blocks.iter().enumerate().map(|(number, block)| {
+        let columns = start..(start + block).min(products.len());
+        start += block;
+        let bias = if number == 0 { i64::from(rows.bias[row]).abs() } else { 0 };
+        products[columns].iter().sum::<i64>() + bias
+    });
+    sums.collect()
+}
+
+/// Whatever rounding did to weights and biases: the exporter's own rows stay within the bound for every input that there is.
+#[test]
+fn compensated_rows_are_within_the_bound() {
+    type Net = Network<Lstm<24, 64>, Dense<64, 1, 1>>;
+    let forms = [None, Some(NormForm::A), Some(NormForm::Joint)];
+    for (seed, norm) in (0..6).zip(forms.into_iter().cycle()) {
+        let extras = Extras { norm, ..Extras::default() };
+        let sketch = Sketch::of::<Int8, Net>(seed, &[64], 24, 100, 1).with_extras(extras);
+        let network = sketch.build_rounded(Rounding::Compensated).quantized.unwrap();
+        let layer = &network.layers[0];
+        let limit = network.inputs[0][2] as i64;
+        let mut largest = vec![limit; 24];
+        let recurrent = layer.norm.as_ref().and_then(|norm| norm.recurrent.as_ref());
+        let parts = match recurrent {
+            Some(recurrent) => vec![(&layer.rows, largest), (recurrent, vec![2048; 64])],
+            None => {
+                largest.resize(24 + 64, 2048);
+                vec![(&layer.rows, largest)]
+            }
+        };
+        for (rows, largest) in parts {
+            assert!(rows.weights.iter().all(|w| *w >= -127));
+            let pairs = (0..4 * 64).filter(|row| row / 64 % 2 == 0).flat_map(|row| largest_sums(rows, row, &largest));
+            let worst = pairs.max().unwrap();
+            println!("{norm:?}: blocks {:?}, largest sum of a block {worst}", rows.blocks);
+            assert!(worst < 1 << 23);
+            let all = (0..4 * 64).map(|row| largest_sums(rows, row, &largest).iter().sum::<i64>()).max().unwrap();
+            assert!(all <= i32::MAX.into());
+        }
+    }
 }
 
 /// The block is a matter of cost alone.

@@ -4,7 +4,7 @@
 use embedded_rnn::forecast::Transform;
 use embedded_rnn::image::Normalization;
 use embedded_rnn::network::{NormForm, ZoneoutForm};
-use embedded_rnn_trainer::quantize::{QuantizedLstm, QuantizedNetwork, QuantizedNorm, QuantizedRows};
+use embedded_rnn_trainer::quantize::{QuantizedLstm, QuantizedNetwork, QuantizedNorm, QuantizedRows, QuantizedSkip};
 
 use crate::sketch::Sketch;
 
@@ -25,14 +25,14 @@ fn node(k: i64) -> i64 {
 }
 
 /// The sigmoid in Q23 of a pre-activation in Q12: straight lines between nodes, constant beyond ±16.
-fn sigmoid(p: i64) -> i64 {
+pub fn sigmoid(p: i64) -> i64 {
     let p = p.clamp(-65536, 65535);
     let (k, within) = (p.div_euclid(256), p.rem_euclid(256));
     256 * node(k) + (node(k + 1) - node(k)) * within
 }
 
 /// tanh in Q22 of twice its argument in Q12.
-fn tanh(twice: i64) -> i64 {
+pub fn tanh(twice: i64) -> i64 {
     sigmoid(twice) - (1 << 22)
 }
 
@@ -148,13 +148,13 @@ fn preactivations(layer: &QuantizedLstm, x: &[i64], h: &[i64], largest: &mut Lar
 
 /// A layer's state.
 #[derive(Clone, Debug)]
-struct State {
+pub struct State {
     /// `[H]`, Q11
-    h: Vec<i64>,
+    pub h: Vec<i64>,
     /// `[H]`, Q22
-    c: Vec<i64>,
+    pub c: Vec<i64>,
     /// `[H]`, Q21; h before rounding, where it is blended.
-    wide: Vec<i64>,
+    pub wide: Vec<i64>,
 }
 
 /// The largest absolute accumulators that a run met, `[gate]`.
@@ -214,6 +214,16 @@ pub struct Outcome {
 
 /// Runs a network over a window of raw samples, `[lookback][F]`.
 pub fn run(network: &QuantizedNetwork, sketch: &Sketch, window: &[f32]) -> Outcome {
+    run_with(network, sketch, window, step)
+}
+
+/// Runs a network whose layers step as is said.
+pub fn run_with(
+    network: &QuantizedNetwork,
+    sketch: &Sketch,
+    window: &[f32],
+    step: impl Fn(&QuantizedLstm, &mut State, &[i64], &mut Largest),
+) -> Outcome {
     let shape = sketch.window;
     assert_eq!(shape.transform, Transform::None, "raw samples are the transformed domain here");
     let features = usize::from(shape.features);
@@ -229,8 +239,10 @@ pub fn run(network: &QuantizedNetwork, sketch: &Sketch, window: &[f32]) -> Outco
     let mut states: Vec<State> = network.layers.iter().map(zero).collect();
     let mut largest = vec![[0; 4]; network.layers.len()];
     let (mut hidden, mut cells) = (Vec::new(), Vec::new());
+    let mut entered: Vec<i64> = Vec::new();
     for patch in window.chunks_exact(network.layers[0].inputs) {
         let mut x: Vec<i64> = patch.iter().enumerate().map(encode).collect();
+        entered.extend(&x);
         for ((layer, state), largest) in network.layers.iter().zip(&mut states).zip(&mut largest) {
             step(layer, state, &x, largest);
             x.clone_from(&state.h);
@@ -240,11 +252,30 @@ pub fn run(network: &QuantizedNetwork, sketch: &Sketch, window: &[f32]) -> Outco
     }
     let top = &states[states.len() - 1].h;
     let head = &network.head;
+    let root = head.norm.map(|norm| {
+        let (first, second) = top.iter().fold((0i128, 0i128), |(a, b), h| (a + i128::from(*h), b + i128::from(h * h)));
+        let spread = i128::from(norm.divisor) * second - first * first + i128::from(norm.epsilon);
+        1.0 / (spread.max(1) as f32).sqrt()
+    });
+    let skipped = |index: usize| network.skip.as_ref().map_or(-0.0, |skip| skip_of(skip, &entered, index));
     let output = |(index, w): (usize, &[i8])| {
         let sum: i64 = w.iter().zip(top).map(|(w, h)| i64::from(*w) * h).sum();
-        let value = sum as f32 * head.scale[index] + head.bias[index];
+        let sum = root.map_or(sum as f32, |root| sum as f32 * root);
+        let value = sum * head.scale[index] + head.bias[index] + skipped(index);
         if shape.normalization == Normalization::Last { value + last[index / usize::from(shape.horizon)] } else { value }
     };
     let forecast = head.weights.chunks_exact(head.inputs).enumerate().map(output).collect();
     Outcome { hidden, cells, forecast, largest }
+}
+
+/// What a skip adds to an output, from the whole window as it entered.
+fn skip_of(skip: &QuantizedSkip, entered: &[i64], output: usize) -> f32 {
+    let mut sum = 0.0;
+    for r in 0..skip.rank {
+        let row = &skip.products[r * skip.inputs..][..skip.inputs];
+        let product: i64 = row.iter().zip(entered).map(|(a, x)| i64::from(*a) * x).sum();
+        assert!(product.abs() <= i64::from(i32::MAX), "the proven bound");
+        sum += f32::from(skip.spread[output * skip.rank + r]) * (product as f32 * skip.product_scale[r]);
+    }
+    sum * skip.output_scale[output]
 }

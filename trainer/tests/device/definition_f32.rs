@@ -126,12 +126,14 @@ pub fn run(network: &FoldedNetwork, window: &[f32]) -> Vec<f32> {
     for layer in &network.layers {
         states.push((vec![0.0; layer.weights.hidden], vec![0.0; layer.weights.hidden]));
     }
+    let mut entered: Vec<f32> = Vec::new();
     for samples in window.chunks_exact(network.layers[0].weights.inputs) {
         let scaled = samples.iter().enumerate().map(|(column, z)| {
             let scaler = network.inputs[column % network.inputs.len()];
             (z - scaler.offset as f32) * scaler.scale as f32
         });
         let mut x: Vec<f32> = scaled.collect();
+        entered.extend(&x);
         for (layer, (c, h)) in network.layers.iter().zip(&mut states) {
             step(layer, &x, c, h);
             x.clone_from(h);
@@ -139,5 +141,24 @@ pub fn run(network: &FoldedNetwork, window: &[f32]) -> Vec<f32> {
     }
     let h = &states[states.len() - 1].1;
     let head = &network.head;
-    head.w.chunks_exact(head.inputs).zip(&head.b).map(|(w, d)| row(0.0, w, h) + *d as f32).collect()
+    let root = network.head_norm.map(|norm| {
+        let (n, m) = (norm.divisor as f32, (norm.divisor - h.len()) as f32);
+        let mean = sum(h.iter().copied()) / n;
+        let squares = sum(h.iter().map(|h| (h - mean) * (h - mean)));
+        1.0 / ((squares + m * mean * mean) / n + norm.epsilon as f32).sqrt()
+    });
+    let skipped = |output: usize| {
+        let Some(skip) = &network.skip else { return -0.0 };
+        let mut sum = 0.0;
+        for r in 0..skip.rank {
+            sum +=
+                skip.spread[output * skip.rank + r] as f32 * row(0.0, &skip.products[r * skip.inputs..][..skip.inputs], &entered);
+        }
+        sum
+    };
+    let value = |(output, (w, d)): (usize, (&[f64], &f64))| {
+        let products = row(0.0, w, h);
+        root.map_or(products, |root| products * root) + *d as f32 + skipped(output)
+    };
+    head.w.chunks_exact(head.inputs).zip(&head.b).enumerate().map(value).collect()
 }

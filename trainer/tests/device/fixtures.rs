@@ -30,10 +30,12 @@ fn fixtures() -> Vec<(&'static str, Sketch)> {
         window: Window { layers: widths.len() as u16, ..window },
         zoneout: Zoneout { cell, hidden, reading },
         extras: Extras::default(),
+        skip: 0,
         numbers,
     };
     let kept = |norm| Extras { norm: Some(norm), kept: true, ..Extras::default() };
-    let joint = Extras { norm: Some(NormForm::Joint), per_gate: true, kept: false, removed: 1 };
+    let joint = Extras { norm: Some(NormForm::Joint), per_gate: true, kept: false, removed: 1, head: false };
+    let head = |norm| Extras { norm, head: true, ..Extras::default() };
     use Normalization::{Last, None};
     use Reading::{Candidate, Zoned};
     let rational = Numbers::F32(Functions::Rational);
@@ -53,7 +55,23 @@ fn fixtures() -> Vec<(&'static str, Sketch)> {
         ("norm-a-int8", sketch(6, &[5, 3], stream, [0.25, 0.5], Zoned, Numbers::Int8).with_extras(kept(NormForm::A))),
         ("norm-joint-int8", sketch(7, &[5], stream, [0.25, 0.0], Candidate, Numbers::Int8).with_extras(joint)),
         ("norm-b-f32", sketch(8, &[5], stream, [0.25, 0.5], Candidate, rational).with_extras(kept(NormForm::B))),
+        // Before the head, alone and with a removed unit beside the joint norm.
+        ("head-norm-int8", sketch(10, &[5], stream, [0.25, 0.5], Candidate, Numbers::Int8).with_extras(head(Option::None))),
+        (
+            "head-norm-f32",
+            sketch(11, &[4, 5], stream, [0.0, 0.25], Candidate, rational)
+                .with_extras(Extras { removed: 1, ..head(Some(NormForm::Joint)) }),
+        ),
         ("norm-joint-f32", sketch(9, &[5], stream, [0.0, 0.0], Candidate, rational).with_extras(joint)),
+        // A linear skip, of several columns and samples a step; what could stream without it.
+        (
+            "skip-int8",
+            sketch(10, &[5], window(2, 2, 6, 3, 2, Transform::None, Last), [0.25, 0.0], Candidate, Numbers::Int8).with_skip(3),
+        ),
+        (
+            "skip-f32",
+            sketch(11, &[4], window(3, 1, 4, 2, 5, Transform::None, None), [0.0, 0.0], Candidate, rational).with_skip(2),
+        ),
     ]
 }
 
@@ -65,7 +83,7 @@ fn fixtures_are_what_the_packer_writes() {
         let bytes = ModelBytes::new(&file);
         let mut model = DeviceModel::open(&bytes, Path::new(name)).unwrap();
         assert!(model.self_test());
-        let lines = snippet(&model.manifest, &model.layers(), &format!("{name}.rnn"));
+        let lines = snippet(&model.manifest, &model.layers(), model.head(), model.skip_rank(), &format!("{name}.rnn"));
         for (path, content) in [(format!("{name}.rnn"), &file[..]), (format!("{name}.rs"), lines.as_bytes())] {
             let path = folder.join(path);
             if std::env::var_os("UPDATE_FIXTURES").is_some() {

@@ -35,13 +35,22 @@ pub fn all_forms(plain: &Sketch) -> Vec<Sketch> {
                 (0.3, 0.0, Reading::Zoned),
                 (0.2, 0.4, Reading::Candidate),
             ] {
-                let extras = Extras { norm, per_gate, kept, removed: 0 };
+                let extras = Extras { norm, per_gate, kept, removed: 0, head: false };
                 sketches.push(plain.clone().with_extras(extras).with_zoneout(cell, hidden, reading));
             }
         }
     }
+    for (norm, hidden) in
+        [(None, 0.0), (None, 0.3), (Some(NormForm::A), 0.0), (Some(NormForm::B), 0.3), (Some(NormForm::Joint), 0.3)]
+    {
+        let extras = Extras { norm, head: true, ..Extras::default() };
+        sketches.push(plain.clone().with_extras(extras).with_zoneout(0.2, hidden, Reading::Candidate));
+    }
+    for norm in [None, Some(NormForm::Joint)] {
+        sketches.push(plain.clone().with_extras(Extras { norm, head: true, removed: 3, ..Extras::default() }));
+    }
     for (norm, per_gate) in [(None, false), (Some(NormForm::Joint), false), (Some(NormForm::Joint), true)] {
-        sketches.push(plain.clone().with_extras(Extras { norm, per_gate, kept: true, removed: 3 }));
+        sketches.push(plain.clone().with_extras(Extras { norm, per_gate, kept: true, removed: 3, head: false }));
     }
     sketches
 }
@@ -73,7 +82,7 @@ fn amplification(folded: &FoldedNetwork, window: &[f32]) -> f64 {
 }
 
 /// The first network from the sketch's seed on that amplifies errors less than three times, and a window to run it on.
-fn contracting(sketch: &Sketch) -> (Built, Vec<f32>) {
+pub fn contracting(sketch: &Sketch) -> (Built, Vec<f32>) {
     let mut sketch = sketch.clone();
     loop {
         let built = sketch.build();
@@ -152,7 +161,7 @@ where
     };
     let zoneout = (if F::CELL { 0.3 } else { 0.0 }, if F::HIDDEN { 0.25 } else { 0.0 });
     Sketch::of::<N, Stack<F>>(73, &[11, 6], 3, 20, 1)
-        .with_extras(Extras { norm, per_gate, kept: F::FORM.kept, removed: 0 })
+        .with_extras(Extras { norm, per_gate, kept: F::FORM.kept, removed: 0, head: false })
         .with_zoneout(zoneout.0, zoneout.1, Reading::Zoned)
 }
 
@@ -170,7 +179,7 @@ where
     let model = DeviceModel::bind(bytes.as_slice()).unwrap();
     let layers = model.layers();
     assert_eq!(layers, [(3, 11, F::FORM), (11, 6, F::FORM)]);
-    let lines = snippet(&model.manifest, &layers, "model.rnn");
+    let lines = snippet(&model.manifest, &layers, model.head(), model.skip_rank(), "model.rnn");
     let lstm = format!("Then<Lstm<3, 11, {name}>, Lstm<11, 6, {name}>>");
     assert!(lines.contains(&if F::FORM == CellForm::PLAIN { lstm.replace(", Plain", "") } else { lstm }), "{lines}");
     let used = lines.lines().find(|line| line.starts_with("use")).unwrap();
@@ -179,7 +188,7 @@ where
     }
     let scratch = 11 * (size_of::<N::Activation>() + 4 * size_of::<N::Sum>() * F::FORM.scratch_rows());
     let state = size_of::<<Stack<F> as Topology<N>>::State>();
-    assert_eq!(budget(&model.manifest, &layers, 0).state_bytes, state + scratch + 2 * size_of::<f32>());
+    assert_eq!(budget(&model.manifest, &layers, model.head(), 0, 0).state_bytes, state + scratch + 2 * size_of::<f32>());
     let (other, expected) = if F::FORM == CellForm::PLAIN {
         (Model::<N, Stack<JointNorm>, 3, 20, 1>::load(bytes.as_slice()).err(), JointNorm::<Plain>::FORM)
     } else {

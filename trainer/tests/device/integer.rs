@@ -2,6 +2,7 @@
 
 use embedded_rnn::arithmetic::ACTIVATION_ONE;
 use embedded_rnn::{Dense, Int8, Lstm, Network, Then};
+use embedded_rnn_trainer::config::Rounding;
 use embedded_rnn_trainer::evaluate::device::{DeviceModel, ModelBytes};
 use embedded_rnn_trainer::fold::reference::Reference;
 use embedded_rnn_trainer::network::plain::NormForm;
@@ -44,7 +45,7 @@ fn normed_sketches() -> Vec<Sketch> {
     for (seed, form) in [(31, NormForm::A), (41, NormForm::B), (51, NormForm::Joint)] {
         let odd = Sketch::of::<Int8, Two<3>>(seed, &[13, 8], 3, 300, 1);
         let even = Sketch::of::<Int8, Two<4>>(seed + 1, &[13, 8], 4, 300, 1);
-        let norm = |per_gate, kept| Extras { norm: Some(form), per_gate, kept, removed: 0 };
+        let norm = |per_gate, kept| Extras { norm: Some(form), per_gate, kept, removed: 0, head: false };
         sketches.extend([
             odd.clone().with_extras(norm(false, false)),
             even.clone().with_extras(norm(true, false)),
@@ -53,6 +54,15 @@ fn normed_sketches() -> Vec<Sketch> {
         ]);
         if form == NormForm::Joint {
             sketches.push(odd.with_extras(Extras { removed: 3, ..norm(false, true) }));
+        }
+    }
+    // A norm before the head, alone and with every other, with and without removed units.
+    for (seed, norm) in [(62, None), (63, Some(NormForm::A)), (64, Some(NormForm::B)), (65, Some(NormForm::Joint))] {
+        let plain = Sketch::of::<Int8, Two<3>>(seed, &[13, 8], 3, 300, 1);
+        let head = Extras { norm, head: true, ..Extras::default() };
+        sketches.push(plain.clone().with_extras(head).with_zoneout(0.2, 0.4, Reading::Candidate));
+        if !matches!(norm, Some(NormForm::A | NormForm::B)) {
+            sketches.push(plain.normalized().with_extras(Extras { removed: 3, kept: true, ..head }));
         }
     }
     let kept = Extras { kept: true, removed: 2, ..Extras::default() };
@@ -78,8 +88,9 @@ pub fn equals_definition(file: &[u8], built: &Built, sketch: &Sketch, window: &[
 
 #[test]
 fn the_device_computes_the_definition_bit_for_bit() {
-    for sketch in sketches().into_iter().chain(normed_sketches()) {
-        let built = sketch.build();
+    let roundings = [Rounding::Nearest, Rounding::Compensated].into_iter().cycle();
+    for (sketch, rounding) in sketches().into_iter().chain(normed_sketches()).zip(roundings) {
+        let built = sketch.build_rounded(rounding);
         let samples = Random(!sketch.seed).samples(sketch.window.lookback.into(), sketch.window.features.into());
         // Typical samples, and samples far beyond what the input's limit admits.
         let wild: Vec<f32> = samples.iter().map(|v| (v - 20.0) * 40.0).collect();

@@ -8,12 +8,13 @@ use embedded_rnn::image::{
     Arithmetic, Functions, Interval, Layout, Manifest, Normalization, Provenance, Series, Window, forecast_checksum,
 };
 use embedded_rnn::network::Topology;
-use embedded_rnn_trainer::config;
+use embedded_rnn_trainer::config::{self, Rounding};
 use embedded_rnn_trainer::evaluate::device::{DeviceModel, ModelBytes};
 use embedded_rnn_trainer::fold::reference::Reference;
 use embedded_rnn_trainer::fold::{FoldedNetwork, Scaler, Scalers, Target, fold};
-use embedded_rnn_trainer::network::plain::{NormForm, PlainDense, PlainLstm, PlainNetwork, PlainNorm};
-use embedded_rnn_trainer::pack::{Description, Payload, pack};
+use embedded_rnn_trainer::network::plain::{NormForm, PlainDense, PlainHeadNorm, PlainLstm, PlainNetwork, PlainNorm};
+use embedded_rnn_trainer::network::skip::PlainSkip;
+use embedded_rnn_trainer::pack::{CellFormat, Description, Packing, Payload, pack};
 use embedded_rnn_trainer::quantize::{QuantizedNetwork, quantize};
 use embedded_rnn_trainer::regularize::settings::{
     CandidateDropout, CellDropout, GroupLasso, LayerNorm, Reading, Regularization, Scaling, Zoneout,
@@ -52,7 +53,22 @@ impl Random {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Numbers {
     Int8,
+    /// In another order or with another cell than [`Numbers::Int8`].
+    Int8For(Packing),
     F32(Functions),
+}
+
+impl Numbers {
+    /// Those of a number system.
+    fn of<N: Number>() -> Self {
+        let cell = match N::ARITHMETIC {
+            Arithmetic::F32 { functions } => return Numbers::F32(functions),
+            Arithmetic::Int8Cell16 { .. } => CellFormat::Cell16,
+            _ => CellFormat::Exact,
+        };
+        let packing = Packing { layout: N::LAYOUT, cell };
+        if packing == Packing::default() { Numbers::Int8 } else { Numbers::Int8For(packing) }
+    }
 }
 
 /// What every cell of a network has beyond the plain equations and zoneout.
@@ -62,6 +78,8 @@ pub struct Extras {
     pub per_gate: bool,
     /// Classical dropout on candidate and cell.
     pub kept: bool,
+    /// Layer norm before the head.
+    pub head: bool,
     /// Units of each layer that are removed, from [`Sketch::widths`] down.
     pub removed: usize,
 }
@@ -75,6 +93,8 @@ pub struct Sketch {
     pub window: Window,
     pub zoneout: Zoneout,
     pub extras: Extras,
+    /// The rank of a linear skip; 0 for none.
+    pub skip: usize,
     pub numbers: Numbers,
 }
 
@@ -109,12 +129,18 @@ fn norm(random: &mut Random, form: NormForm, per_gate: bool, hidden: usize) -> P
 /// Sets to zero all that keeps a unit of every layer from being removed.
 fn detach(network: &mut PlainNetwork, unit: usize) {
     let column = |matrix: &mut [f64], columns: usize| matrix.iter_mut().skip(unit).step_by(columns).for_each(|w| *w = 0.0);
+    let normed_head = network.head.norm.is_some();
     for index in 0..network.layers.len() {
-        let PlainLstm { inputs, hidden, w, u, b, .. } = &mut network.layers[index];
+        let last = index + 1 == network.layers.len();
+        let PlainLstm { inputs, hidden, w, u, b, norm } = &mut network.layers[index];
         for row in [0, 1, 2, 3].map(|gate| gate * *hidden + unit) {
             w[row * *inputs..][..*inputs].fill(0.0);
             u[row * *hidden..][..*hidden].fill(0.0);
             b[row] = 0.0;
+        }
+        if let (Some(norm), true) = (norm, last && normed_head) {
+            // A candidate of zero, for an h of zero.
+            (norm.gain_x[2 * *hidden + unit], norm.shift_x[2 * *hidden + unit]) = (0.0, 0.0);
         }
         column(u, *hidden);
         let hidden = *hidden;
@@ -128,10 +154,6 @@ fn detach(network: &mut PlainNetwork, unit: usize) {
 impl Sketch {
     /// The sketch of a typed network; without per-window normalization, zoneout or a value transform.
     pub fn of<N: Number, T: Topology<N>>(seed: u64, widths: &[usize], features: u16, lookback: u16, patch: u16) -> Self {
-        let numbers = match N::ARITHMETIC {
-            Arithmetic::F32 { functions } => Numbers::F32(functions),
-            _ => Numbers::Int8,
-        };
         let window = Window {
             features,
             targets: T::TARGETS as u16,
@@ -142,7 +164,15 @@ impl Sketch {
             transform: Transform::None,
             normalization: Normalization::None,
         };
-        Sketch { seed, widths: widths.to_vec(), window, zoneout: Zoneout::default(), extras: Extras::default(), numbers }
+        Sketch {
+            seed,
+            widths: widths.to_vec(),
+            window,
+            zoneout: Zoneout::default(),
+            extras: Extras::default(),
+            skip: 0,
+            numbers: Numbers::of::<N>(),
+        }
     }
 
     /// The same with zoneout.
@@ -153,6 +183,11 @@ impl Sketch {
     /// The same with more in its cells.
     pub fn with_extras(self, extras: Extras) -> Self {
         Sketch { extras, ..self }
+    }
+
+    /// The same with a linear skip.
+    pub fn with_skip(self, rank: usize) -> Self {
+        Sketch { skip: rank, ..self }
     }
 
     /// The same with each window's last value subtracted.
@@ -178,8 +213,23 @@ impl Sketch {
             below = hidden;
         }
         let outputs = usize::from(self.window.targets) * usize::from(self.window.horizon);
-        let head = PlainDense { inputs: below, outputs, w: random.many(outputs * below, 1.0), b: random.many(outputs, 0.3) };
-        let mut network = PlainNetwork { layers, head };
+        let (w, b) = (random.many(outputs * below, 1.0), random.many(outputs, 0.3));
+        let norm = self.extras.head.then(|| PlainHeadNorm {
+            epsilon: LayerNorm::default().epsilon,
+            gain: random.many(below, 0.3).iter().map(|gain| 0.8 + gain).collect(),
+            shift: random.many(below, 0.4),
+        });
+        let head = PlainDense { inputs: below, outputs, w, b, norm };
+        let inputs = usize::from(self.window.lookback) * usize::from(self.window.features);
+        let skip = (self.skip > 0).then(|| PlainSkip {
+            inputs,
+            rank: self.skip,
+            outputs,
+            products: random.many(self.skip * inputs, 1.0 / (inputs as f64).sqrt()),
+            spread: random.many(outputs * self.skip, 0.7),
+            bias: random.many(outputs, 0.3),
+        });
+        let mut network = PlainNetwork { layers, head, skip };
         // Those removed stand between those kept.
         for unit in (0..self.extras.removed).map(|k| 2 * k + 1) {
             detach(&mut network, unit);
@@ -189,13 +239,13 @@ impl Sketch {
 
     /// What the network was trained with.
     pub fn regularization(&self) -> Regularization {
-        let Extras { norm, per_gate, kept, removed } = self.extras;
+        let Extras { norm, per_gate, kept, head, removed } = self.extras;
         let drop = if kept { 0.2 } else { 0.0 };
         Regularization {
             zoneout: self.zoneout,
             candidate: CandidateDropout { drop, scaling: Scaling::Classical, ..CandidateDropout::default() },
             cell: CellDropout { drop: drop / 4.0, scaling: None },
-            layer_norm: LayerNorm { form: norm, per_gate, ..LayerNorm::default() },
+            layer_norm: LayerNorm { form: norm, per_gate, head, ..LayerNorm::default() },
             group_lasso: GroupLasso { strength: if removed > 0 { 0.01 } else { 0.0 }, ..GroupLasso::default() },
             ..Regularization::default()
         }
@@ -221,18 +271,26 @@ impl Sketch {
     /// Gives the head rows of such a size that each output has a deviation of one over a stream of samples, as targets have.
     fn spread_outputs(&self, trained: &mut PlainNetwork, regularization: &Regularization) {
         const STEPS: usize = 1_000;
-        let (network, _) = fold(trained, regularization, &self.scalers(), Target::Integer).unwrap();
+        // Of what the head alone says.
+        let alone = PlainNetwork { skip: None, ..trained.clone() };
+        let (network, _) = fold(&alone, regularization, &self.scalers(), Target::Integer).unwrap();
         let raw = Random(!self.seed).samples(STEPS * usize::from(self.window.patch), self.window.features.into());
         let samples: Vec<f64> = raw.iter().map(|raw| f64::from(self.window.transform.forward(*raw).unwrap())).collect();
         let mut state = network.start(&samples[samples.len() - network.features()..]);
         let top = self.widths.len() - 1;
         let mut step = |x| {
             network.step(&mut state, x);
-            network.hidden(&state, top)
+            (network.hidden(&state, top), network.forecast(&state))
         };
-        let hidden: Vec<Vec<f64>> = samples.chunks_exact(network.step_inputs()).map(&mut step).collect();
-        for row in trained.head.w.chunks_exact_mut(trained.head.inputs) {
-            let outputs: Vec<f64> = hidden.iter().map(|h| row.iter().zip(h).map(|(w, h)| w * h).sum()).collect();
+        let steps: Vec<(Vec<f64>, Vec<f64>)> = samples.chunks_exact(network.step_inputs()).map(&mut step).collect();
+        let target = self.scalers().targets[0].deviation;
+        for (output, row) in trained.head.w.chunks_exact_mut(trained.head.inputs).enumerate() {
+            let of_step = |(h, y): &(Vec<f64>, Vec<f64>)| match &trained.head.norm {
+                // Without its constant part.
+                Some(_) => y[output] / target,
+                None => row.iter().zip(h).map(|(w, h)| w * h).sum(),
+            };
+            let outputs: Vec<f64> = steps.iter().map(of_step).collect();
             let mean = outputs.iter().sum::<f64>() / outputs.len() as f64;
             let deviation = (outputs.iter().map(|y| (y - mean).powi(2)).sum::<f64>() / outputs.len() as f64).sqrt();
             row.iter_mut().for_each(|w| *w /= deviation);
@@ -241,12 +299,18 @@ impl Sketch {
 
     /// Folds, quantizes and packs, with a self-test whose forecast the device crate computes.
     pub fn build(&self) -> Built {
+        self.build_rounded(Rounding::Nearest)
+    }
+
+    /// The same with weights rounded otherwise.
+    pub fn build_rounded(&self, rounding: Rounding) -> Built {
         let window = self.window;
         let mut random = Random(self.seed);
         let mut trained = self.network(&mut random);
         let regularization = self.regularization();
         self.spread_outputs(&mut trained, &regularization);
-        let target = if self.numbers == Numbers::Int8 { Target::Integer } else { Target::Float };
+        let integer = !matches!(self.numbers, Numbers::F32(_));
+        let target = if integer { Target::Integer } else { Target::Float };
         let (folded, _) = fold(&trained, &regularization, &self.scalers(), target).unwrap();
         let widths = folded.layers.iter().map(|layer| layer.weights.hidden + self.extras.removed);
         assert!(widths.eq(self.widths.iter().copied()), "as many units are removed as were asked for");
@@ -254,11 +318,12 @@ impl Sketch {
         let samples = random.samples(usize::from(window.lookback) * 20, window.features.into());
         let transformed = |raw: &f32| f64::from(window.transform.forward(*raw).unwrap());
         let windows: Vec<Vec<f64>> = samples.chunks_exact(length).map(|raw| raw.iter().map(transformed).collect()).collect();
-        let quantized = (self.numbers == Numbers::Int8).then(|| quantize(&folded, &windows).unwrap());
+        let quantized = integer.then(|| quantize(&folded, &windows, rounding).unwrap());
         let payload = match (&quantized, self.numbers) {
+            (Some(quantized), Numbers::Int8For(packing)) => Payload::IntegerFor(quantized, packing),
             (Some(quantized), _) => Payload::Integer(quantized),
             (None, Numbers::F32(functions)) => Payload::Float(&folded, functions),
-            (None, Numbers::Int8) => unreachable!(),
+            (None, _) => unreachable!(),
         };
         let file = self.pack(payload, &samples[..length]);
         Built { folded, quantized, file }

@@ -1,17 +1,21 @@
 //! A reader written from the specification of the model file alone finds what was packed.
 
+use embedded_rnn::arithmetic::Number;
 use embedded_rnn::forecast::Transform;
 use embedded_rnn::image::Normalization;
-use embedded_rnn::{Dense, Float, Int8, Libm, Lstm, Network, Then};
+use embedded_rnn::{Cell16, Dense, Float, Int8, Libm, Lstm, Network, PackedPair, RowMajor, Then};
+use embedded_rnn_trainer::evaluate::device::{DeviceModel, ModelBytes};
 use embedded_rnn_trainer::fold::FoldedLstm;
 use embedded_rnn_trainer::fold::reference::Reference;
 use embedded_rnn_trainer::network::plain::NormForm;
-use embedded_rnn_trainer::quantize::{QuantizedDense, QuantizedLstm, QuantizedNetwork, QuantizedNorm, QuantizedRows};
+use embedded_rnn_trainer::quantize::{
+    QuantizedDense, QuantizedHeadNorm, QuantizedLstm, QuantizedNetwork, QuantizedNorm, QuantizedRows, QuantizedSkip,
+};
 use embedded_rnn_trainer::regularize::settings::{Reading, Zoneout};
 
 use crate::forms::all_forms;
 use crate::sketch::{Extras, Sketch};
-use crate::{definition, definition_f32};
+use crate::{definition, definition_f32, definition16};
 
 /// Takes numbers from the front of a file.
 struct Reader<'f> {
@@ -135,7 +139,15 @@ fn read_back(mut reader: Reader<'_>, sketch: &Sketch) -> (Vec<f32>, u32) {
     test
 }
 
-fn read_lstm(reader: &mut Reader<'_>, like: &QuantizedLstm) -> QuantizedLstm {
+/// How a file's rows are ordered, and how their scales are written.
+#[derive(Clone, Copy, Debug)]
+struct Order {
+    row_major: bool,
+    /// `int8-cell16`: words of a shift and a number.
+    words: bool,
+}
+
+fn read_lstm(reader: &mut Reader<'_>, like: &QuantizedLstm, order: Order) -> QuantizedLstm {
     let (header, end) = reader.record();
     let [_, number, inputs, hidden] = header.map(usize::from);
     let (zoneout, kept, norm) = (number % 4, number / 4 % 2 == 1, number / 8);
@@ -153,20 +165,56 @@ fn read_lstm(reader: &mut Reader<'_>, like: &QuantizedLstm) -> QuantizedLstm {
         assert_eq!((reserved, wide(reader)), (0, 0));
         let mut row = || [reader.i32(), reader.i32(), reader.i32(), reader.i32()];
         let affine = (0..if apart { 4 } else { 2 } * hidden).map(|_| row()).collect();
-        let recurrent = apart.then(|| read_rows(reader, hidden, inputs % 4 + hidden, count));
+        let recurrent = apart.then(|| {
+            if order.row_major {
+                read_row_major(reader, hidden, inputs, hidden, count)
+            } else {
+                read_rows(reader, hidden, inputs % 4 + hidden, count, order)
+            }
+        });
         QuantizedNorm { divisor, per_gate: per_gate == 1, epsilon, affine, recurrent }
     });
-    let rows = read_rows(reader, hidden, if apart { inputs } else { inputs + hidden }, count);
+    let columns = if apart { inputs } else { inputs + hidden };
+    let rows = if order.row_major {
+        read_row_major(reader, hidden, 0, columns, count)
+    } else {
+        read_rows(reader, hidden, columns, count, order)
+    };
     assert_eq!(reader.at, end);
     reader.pad();
     QuantizedLstm { inputs, hidden, form: like.form, blend_cell, blend_hidden, reads_zoned: reading != 0, keep, rows, norm }
 }
 
-fn read_rows(reader: &mut Reader<'_>, hidden: usize, columns: usize, count: usize) -> QuantizedRows {
+fn read_blocks(reader: &mut Reader<'_>, count: usize) -> Vec<usize> {
+    let mut listed: Vec<usize> = (0..count.next_multiple_of(4)).map(|_| reader.i32() as usize).collect();
+    assert!(listed.split_off(count).iter().all(|word| *word == 0));
+    listed
+}
+
+/// Rows over `columns` columns that come after `before` others; those before them from the last multiple of 4 on are given too.
+fn read_row_major(reader: &mut Reader<'_>, hidden: usize, before: usize, columns: usize, count: usize) -> QuantizedRows {
+    let blocks = read_blocks(reader, count);
+    let (skipped, given) = (before % 8, before % 4);
+    let padded = (skipped + columns).next_multiple_of(8);
+    let mut rows = vec![Vec::new(); 4 * hidden];
+    let (mut bias, mut multiplier) = (vec![0; 4 * hidden], vec![0; 4 * hidden]);
+    for unit in 0..hidden {
+        let row = |gate: usize| gate * hidden + unit;
+        (0..4).for_each(|gate| bias[row(gate)] = reader.i32());
+        for _ in 0..padded / 8 {
+            (0..4).for_each(|gate| rows[row(gate)].extend(reader.take(8).iter().map(|byte| *byte as i8)));
+        }
+        (0..4).for_each(|gate| multiplier[row(gate)] = reader.i32());
+    }
+    let within = skipped..skipped + columns;
+    assert!(rows.iter().flat_map(|row| row.iter().enumerate()).all(|(column, w)| within.contains(&column) || *w == 0));
+    let weights = rows.iter().flat_map(|row| row[skipped - given..within.end].to_vec()).collect();
+    QuantizedRows { columns: given + columns, blocks, weights, bias, multiplier }
+}
+
+fn read_rows(reader: &mut Reader<'_>, hidden: usize, columns: usize, count: usize, order: Order) -> QuantizedRows {
     let padded = columns.next_multiple_of(4);
-    let listed: Vec<usize> = (0..count.next_multiple_of(4)).map(|_| reader.i32() as usize).collect();
-    let (blocks, padding) = listed.split_at(count);
-    assert!(padding.iter().all(|word| *word == 0));
+    let blocks = read_blocks(reader, count);
     let mut weights = vec![0; 4 * hidden * columns];
     let (mut bias, mut multiplier) = (vec![0; 4 * hidden], vec![0; 4 * hidden]);
     for unit in 0..hidden {
@@ -190,48 +238,133 @@ fn read_rows(reader: &mut Reader<'_>, hidden: usize, columns: usize, count: usiz
             }
         }
         for a in [0, 2] {
-            (multiplier[row(a)], multiplier[row(a + 1)]) = (256 * reader.i32(), reader.i32());
+            let factor = if order.words { 1 } else { 256 };
+            (multiplier[row(a)], multiplier[row(a + 1)]) = (factor * reader.i32(), reader.i32());
         }
     }
-    QuantizedRows { columns, blocks: blocks.to_vec(), weights, bias, multiplier }
+    QuantizedRows { columns, blocks, weights, bias, multiplier }
+}
+
+/// Between the head, of 8 outputs, and the self-test.
+fn read_skip(reader: &mut Reader<'_>, sketch: &Sketch) -> QuantizedSkip {
+    let [features, lookback, patch] = [sketch.window.features, sketch.window.lookback, sketch.window.patch].map(usize::from);
+    let (inputs, rank) = (lookback * features, sketch.skip);
+    let (header, end) = reader.record();
+    assert_eq!(header.map(usize::from), [5, rank, inputs, 8]);
+    let (product_scale, output_scale) = (reader.f32s(rank), reader.f32s(8));
+    let mut signed = |count: usize| reader.take(count).iter().map(|byte| *byte as i8).collect::<Vec<i8>>();
+    let spread = signed(8 * rank);
+    let mut rows = vec![Vec::new(); rank];
+    for _ in 0..lookback / patch {
+        rows.iter_mut().for_each(|row| row.extend(signed(patch * features)));
+    }
+    assert_eq!(reader.at, end);
+    reader.pad();
+    QuantizedSkip { inputs, rank, outputs: 8, products: rows.concat(), product_scale, spread, output_scale }
+}
+
+/// The integer network of a file, and its self-test.
+fn read_integer(file: &[u8], sketch: &Sketch, like: &QuantizedNetwork, order: Order) -> (QuantizedNetwork, (Vec<f32>, u32)) {
+    let arithmetic = [if order.words { 2 } else { 1 }, 1, if order.row_major { 2 } else { 1 }];
+    let (mut reader, inputs) = read_front(file, sketch, &arithmetic);
+    let layers = like.layers.iter().map(|layer| read_lstm(&mut reader, layer, order)).collect();
+    let (header, end) = reader.record();
+    assert_eq!(header, [3, u16::from(sketch.extras.head), 5, 8]);
+    let norm = sketch.extras.head.then(|| {
+        let (divisor, reserved) = (reader.u32(), reader.u32());
+        assert_eq!(reserved, 0);
+        QuantizedHeadNorm { divisor, epsilon: u64::from(reader.u32()) | u64::from(reader.u32()) << 32 }
+    });
+    let (bias, scale) = (reader.f32s(8), reader.f32s(8));
+    let mut weights = Vec::new();
+    for _ in 0..8 {
+        weights.extend(reader.take(5).iter().map(|byte| *byte as i8));
+        assert_eq!(reader.take(3), [0; 3]);
+    }
+    assert_eq!(reader.at, end);
+    reader.pad();
+    let head = QuantizedDense { inputs: 5, outputs: 8, weights, bias, scale, norm };
+    let skip = (sketch.skip > 0).then(|| read_skip(&mut reader, sketch));
+    (QuantizedNetwork { layers, head, skip, inputs, notes: like.notes.clone() }, read_back(reader, sketch))
+}
+
+type Net = Network<Then<Lstm<6, 9>, Lstm<9, 5>>, Dense<5, 2, 4>>;
+
+/// Forms without layer norm, and with it.
+fn sketches<N: Number>() -> (Vec<Sketch>, Vec<Sketch>) {
+    let plain = Sketch::of::<N, Net>(21, &[9, 5], 3, 10, 2);
+    let normed = |norm, kept| {
+        let extras = Extras { norm: Some(norm), per_gate: kept, kept, removed: 0, head: false };
+        plain.clone().with_extras(extras).with_zoneout(0.3, 0.0, Reading::Candidate)
+    };
+    let unnormed = vec![
+        plain.clone(),
+        plain.clone().with_zoneout(0.3, 0.6, Reading::Zoned).normalized(),
+        plain.clone().with_extras(Extras { kept: true, ..Extras::default() }).with_zoneout(0.2, 0.0, Reading::Zoned),
+        plain.clone().with_extras(Extras { head: true, ..Extras::default() }),
+        plain.clone().with_skip(3),
+        plain.clone().with_extras(Extras { head: true, ..Extras::default() }).with_skip(2).normalized(),
+    ];
+    let headed = plain.clone().with_extras(Extras { head: true, norm: Some(NormForm::Joint), ..Extras::default() });
+    (unnormed, vec![normed(NormForm::A, true), normed(NormForm::B, false), normed(NormForm::Joint, true), headed])
+}
+
+fn expect_integer_files<N: Number>(order: Order) {
+    let (unnormed, normed) = sketches::<N>();
+    for sketch in unnormed.into_iter().chain(normed) {
+        let built = sketch.build();
+        let quantized = built.quantized.unwrap();
+        let (found, (window, stated)) = read_integer(&built.file, &sketch, &quantized, order);
+        assert_eq!(found, quantized);
+        assert_eq!(stated, crc_of(&definition::run(&quantized, &sketch, &window).forecast));
+    }
 }
 
 #[test]
 fn an_integer_file_holds_what_was_quantized() {
-    type Net = Network<Then<Lstm<6, 9>, Lstm<9, 5>>, Dense<5, 2, 4>>;
-    let plain = Sketch::of::<Int8, Net>(21, &[9, 5], 3, 10, 2);
-    let normed = |norm, kept| {
-        let extras = Extras { norm: Some(norm), per_gate: kept, kept, removed: 0 };
-        plain.clone().with_extras(extras).with_zoneout(0.3, 0.0, Reading::Candidate)
-    };
-    for sketch in [
-        plain.clone(),
-        plain.clone().with_zoneout(0.3, 0.6, Reading::Zoned).normalized(),
-        plain.clone().with_extras(Extras { kept: true, ..Extras::default() }),
-        normed(NormForm::A, true),
-        normed(NormForm::B, false),
-        normed(NormForm::Joint, true),
-    ] {
+    expect_integer_files::<Int8>(Order { row_major: false, words: false });
+}
+
+#[test]
+fn a_row_major_file_holds_what_was_quantized() {
+    expect_integer_files::<Int8<RowMajor>>(Order { row_major: true, words: false });
+}
+
+/// The scales of a 16-bit cell are those that were quantized, to the last of at least eleven bits; its hidden states and forecasts
+/// are the specification's own, to the bit, of windows that drive it to its ends, too.
+fn expect_cell16<N: Number>(order: Order) {
+    for sketch in sketches::<N>().0 {
         let built = sketch.build();
         let quantized = built.quantized.unwrap();
-        let (mut reader, inputs) = read_front(&built.file, &sketch, &[1, 1, 1]);
-        let layers = quantized.layers.iter().map(|layer| read_lstm(&mut reader, layer)).collect();
-        let (header, end) = reader.record();
-        assert_eq!(header, [3, 0, 5, 8]);
-        let (bias, scale) = (reader.f32s(8), reader.f32s(8));
-        let mut weights = Vec::new();
-        for _ in 0..8 {
-            weights.extend(reader.take(5).iter().map(|byte| *byte as i8));
-            assert_eq!(reader.take(3), [0; 3]);
+        let (found, (window, stated)) = read_integer(&built.file, &sketch, &quantized, order);
+        let mut exact = quantized.clone();
+        for (layer, found) in exact.layers.iter_mut().zip(&found.layers) {
+            for (multiplier, word) in layer.rows.multiplier.iter_mut().zip(&found.rows.multiplier) {
+                let (shift, number) = (word >> 24, word & 0xffff);
+                let ratio = f64::from(number) * 2f64.powi(20 - shift) / f64::from(*multiplier);
+                assert!((2048..=4096).contains(&number) && (ratio - 1.0).abs() < 0.5 / 2048.0, "{word:x}: {ratio}");
+                *multiplier = *word;
+            }
         }
-        assert_eq!(reader.at, end);
-        reader.pad();
-        let head = QuantizedDense { inputs: 5, outputs: 8, weights, bias, scale };
-        let notes = quantized.notes.clone();
-        assert_eq!(QuantizedNetwork { layers, head, inputs, notes }, quantized);
-        let (window, stated) = read_back(reader, &sketch);
-        assert_eq!(stated, crc_of(&definition::run(&quantized, &sketch, &window).forecast));
+        assert_eq!(found, exact);
+        assert_eq!(stated, crc_of(&definition::run_with(&found, &sketch, &window, definition16::step).forecast));
+        let bytes = ModelBytes::new(&built.file);
+        let mut model = DeviceModel::bind(bytes.as_slice()).unwrap();
+        let wild: Vec<f32> = window.iter().map(|v| (v - 20.0) * 300.0).collect();
+        for window in [window, wild] {
+            let defined = definition::run_with(&found, &sketch, &window, definition16::step);
+            assert_eq!(model.forecast(&window).unwrap(), defined.forecast);
+            let hidden = model.hidden_states(&window).unwrap();
+            let hidden = hidden.iter().flatten().flatten().map(|h| (h * 2048.0) as i64);
+            assert!(hidden.eq(defined.hidden.into_iter().flatten().flatten()));
+        }
     }
+}
+
+#[test]
+fn a_file_with_a_16_bit_cell_holds_what_was_quantized() {
+    expect_cell16::<Int8<PackedPair, Cell16>>(Order { row_major: false, words: true });
+    expect_cell16::<Int8<RowMajor, Cell16>>(Order { row_major: true, words: true });
 }
 
 /// Reads an `f32` layer and finds what was folded.
@@ -293,7 +426,10 @@ fn a_float_file_holds_what_was_folded() {
         }
         let units = 7 - sketch.extras.removed;
         let (header, end) = reader.record();
-        assert_eq!(header, [3, 0, units as u16, 3]);
+        assert_eq!(header, [3, u16::from(sketch.extras.head), units as u16, 3]);
+        if let Some(norm) = built.folded.head_norm {
+            assert_eq!(reader.f32s(4), [norm.epsilon as f32, 7.0, 0.0, 0.0]);
+        }
         let narrow = |values: &[f64]| values.iter().map(|value| *value as f32).collect::<Vec<_>>();
         assert_eq!(reader.f32s(3), narrow(&built.folded.head.b));
         assert_eq!(reader.f32s(3 * units), narrow(&built.folded.head.w));

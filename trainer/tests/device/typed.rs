@@ -3,7 +3,7 @@
 use embedded_rnn::arithmetic::{ACTIVATION_ONE, Libm, Micromath, Number};
 use embedded_rnn::forecast::Model;
 use embedded_rnn::network::{Layer, Topology};
-use embedded_rnn::{Dense, Float, Int8, Lstm, Network, Then, Zoneout, ZoneoutCell};
+use embedded_rnn::{Cell16, Dense, Float, Int8, Lstm, Network, PackedPair, RowMajor, Then, Zoneout, ZoneoutCell};
 use embedded_rnn_trainer::evaluate::device::{DeviceModel, ModelBytes};
 use embedded_rnn_trainer::regularize::settings::Reading;
 
@@ -45,19 +45,26 @@ pub fn windows_agree<N: Number, T: Topology<N>, const F: usize, const L: usize, 
     }
 }
 
-#[test]
-fn windows_agree_in_integers() {
+fn integer_windows_agree<N: Number>() {
     type Plain = Network<Lstm<2, 11>, Dense<11, 1, 5>>;
-    let sketch = Sketch::of::<Int8, Plain>(1, &[11], 1, 16, 2);
-    windows_agree::<Int8, Plain, 1, 16, 2>(&sketch);
-    windows_agree::<Int8, Plain, 1, 16, 2>(&sketch.normalized());
+    let sketch = Sketch::of::<N, Plain>(1, &[11], 1, 16, 2);
+    windows_agree::<N, Plain, 1, 16, 2>(&sketch);
+    windows_agree::<N, Plain, 1, 16, 2>(&sketch.normalized());
     type Cell = Network<Then<Lstm<3, 8, ZoneoutCell>, Lstm<8, 13, ZoneoutCell>>, Dense<13, 3, 2>>;
     type Both = Network<Then<Lstm<3, 8, Zoneout>, Lstm<8, 13, Zoneout>>, Dense<13, 3, 2>>;
     for reading in [Reading::Candidate, Reading::Zoned] {
-        let sketch = Sketch::of::<Int8, Cell>(2, &[8, 13], 3, 12, 1);
-        windows_agree::<Int8, Cell, 3, 12, 1>(&sketch.clone().with_zoneout(0.4, 0.0, reading));
-        windows_agree::<Int8, Both, 3, 12, 1>(&sketch.with_zoneout(0.4, 0.6, reading).normalized());
+        let sketch = Sketch::of::<N, Cell>(2, &[8, 13], 3, 12, 1);
+        windows_agree::<N, Cell, 3, 12, 1>(&sketch.clone().with_zoneout(0.4, 0.0, reading));
+        windows_agree::<N, Both, 3, 12, 1>(&sketch.with_zoneout(0.4, 0.6, reading).normalized());
     }
+}
+
+#[test]
+fn windows_agree_in_integers() {
+    integer_windows_agree::<Int8>();
+    integer_windows_agree::<Int8<RowMajor>>();
+    integer_windows_agree::<Int8<PackedPair, Cell16>>();
+    integer_windows_agree::<Int8<RowMajor, Cell16>>();
 }
 
 #[test]
@@ -98,5 +105,6 @@ fn stream_agrees<N: Number>(value: fn(N::Activation) -> f64) {
 #[test]
 fn hidden_states_agree_along_a_stream() {
     stream_agrees::<Int8>(|h| f64::from(h) / f64::from(ACTIVATION_ONE));
+    stream_agrees::<Int8<PackedPair, Cell16>>(|h| f64::from(h) / f64::from(ACTIVATION_ONE));
     stream_agrees::<Float>(f64::from);
 }

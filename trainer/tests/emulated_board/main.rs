@@ -1,4 +1,5 @@
-//! The emulated Cortex-M4 against the host, bit for bit: integer and `f32`, every form and value transform, with random weights.
+//! The emulated boards against the host, bit for bit: integer and `f32` on every core; every form and value transform on the
+//! Cortex-M4. With random weights.
 //!
 //! Without emulator or compiler target these tests say `SKIPPED` and why; with `REQUIRE_EMULATOR=1` they fail instead.
 
@@ -11,10 +12,10 @@ use embedded_rnn::{
     arithmetic::Number,
     forecast::Transform,
     image::{Normalization, forecast_checksum},
-    network::{CellForm, Form, Topology},
+    network::{CellForm, Form, HeadForm, Topology},
 };
 use embedded_rnn_trainer::{
-    deploy::{BoardRun, Inputs, Limits, Places, Stop, boards, compare, firmware, run},
+    deploy::{Board, BoardRun, Inputs, Limits, Machine, Places, Stop, boards, compare, firmware, log::Event, run},
     error::Error,
 };
 use random_model::{Random, Shape, pack};
@@ -44,6 +45,18 @@ struct Case {
     expected: Vec<f32>,
     forecasts: Vec<Vec<f32>>,
     refused: usize,
+}
+
+impl Case {
+    fn inputs(&self) -> Inputs<'_> {
+        Inputs {
+            model: &self.model,
+            snippet: &self.snippet,
+            samples: &self.series,
+            window: &self.window,
+            forecast: &self.expected,
+        }
+    }
 }
 
 /// A noisy sum of waves about 9, with a gap, an infinity and a value outside the domain of square root and logarithm.
@@ -131,20 +144,14 @@ fn target_folder() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("rnn")
 }
 
-/// Runs the case, or says why it cannot be run here.
-fn on_board(case: &Case) -> Option<Result<BoardRun, Error>> {
-    let target = target_folder();
-    let inputs = Inputs {
-        model: &case.model,
-        snippet: &case.snippet,
-        samples: &case.series,
-        window: &case.window,
-        forecast: &case.expected,
-    };
-    let places =
-        Places { firmware: &firmware::source(), work: &target.join("tests").join(case.name), target: &target.join("boards") };
-    match run(boards::find("qemu-m4").unwrap(), &inputs, &places, &Limits::default()) {
-        Ok(run) => Some(Ok(run)),
+fn m4() -> &'static Board {
+    boards::find("qemu-m4").unwrap()
+}
+
+/// A board that is there, or a word on why it is not.
+fn or_skipped<T>(result: Result<T, Stop>) -> Option<Result<T, Error>> {
+    match result {
+        Ok(value) => Some(Ok(value)),
         Err(Stop::Error(error)) => Some(Err(error)),
         Err(Stop::Missing(missing)) => {
             assert_ne!(std::env::var("REQUIRE_EMULATOR").as_deref(), Ok("1"), "{missing}");
@@ -154,29 +161,43 @@ fn on_board(case: &Case) -> Option<Result<BoardRun, Error>> {
     }
 }
 
-fn same_bits(case: &Case) {
+/// Runs the case, or says why it cannot be run here.
+fn on_board(case: &Case, board: &'static Board) -> Option<Result<BoardRun, Error>> {
+    let target = target_folder();
+    let work = target.join("tests").join(case.name);
+    // A case's folder holds the Cortex-M4's programs, where they are looked for.
+    let work = if board == m4() { work } else { work.join(board.core) };
+    let inputs = case.inputs();
+    let places = Places { firmware: &firmware::source(), work: &work, target: &target.join("boards") };
+    or_skipped(run(board, &inputs, &places, &Limits::default()))
+}
+
+fn same_bits(case: &Case, board: &'static Board) {
     assert!(case.forecasts.len() > 100, "{}", case.forecasts.len());
     let distinct = case.forecasts.iter().filter(|forecast| **forecast != case.forecasts[0]).count();
     assert!(distinct > 90, "a model that always says the same shows nothing");
-    let Some(run) = on_board(case) else { return };
+    let Some(run) = on_board(case, board) else { return };
     let run = run.unwrap();
     let comparison = compare(&case.forecasts, &run.bits());
-    assert!(comparison.agrees(), "{}: {}", case.name, comparison.first_difference.unwrap());
+    assert!(comparison.agrees(), "{} on {}: {:?}", case.name, board.name, comparison.first_difference);
     assert_eq!(run.refused, case.refused);
     let (instructions, ticks) = run.calibration;
-    assert_eq!((instructions as f64 / ticks as f64).round(), 40.0, "SysTick of this board counts 40 instructions");
+    let (expected_instructions, expected_ticks) = board.emulator.instructions_in_ticks;
+    let ratio = (instructions * expected_ticks) as f64 / (ticks * expected_instructions) as f64;
+    assert!((ratio - 1.0).abs() < 1e-3, "{}: {instructions} instructions in {ticks} ticks", board.name);
     assert!(run.instructions_per_step > 100 && run.stack_bytes > 100 && run.forecaster_bytes > 0, "{run:?}");
     assert!(run.sizes.rodata >= case.model.len() as u64 + run.test_bytes, "model and series lie in flash");
     println!(
-        "{}: {} of {} forecasts bit-identical; {} instructions a step; stack {} B; {:?}",
-        case.name, comparison.identical, comparison.compared, run.instructions_per_step, run.stack_bytes, run.sizes
+        "{} on {}: {} of {} forecasts bit-identical; {} instructions a step; stack {} B; {:?}",
+        case.name, board.name, comparison.identical, comparison.compared, run.instructions_per_step, run.stack_bytes, run.sizes
     );
 }
 
 fn int8() -> Case {
     let shape = Shape {
-        arithmetic: Int8::ARITHMETIC,
+        arithmetic: <Int8>::ARITHMETIC,
         layers: &[(20, CellForm::ZONEOUT), (11, CellForm::PLAIN)],
+        head: HeadForm::Plain,
         features: 2,
         targets: 2,
         lookback: 24,
@@ -184,20 +205,21 @@ fn int8() -> Case {
         horizon: 5,
         transform: Transform::Sqrt,
         normalization: Normalization::None,
+        skip: 0,
     };
     case!("int8", shape, Int8, Network<Then<Lstm<6, 20, Zoneout>, Lstm<20, 11, Plain>>, Dense<11, 2, 5>>, 2, 24, 3)
 }
 
 #[test]
 fn int8_with_zoneout_two_layers_and_square_root() {
-    same_bits(&int8());
+    same_bits(&int8(), m4());
 }
 
-#[test]
-fn f32_with_cell_zoneout_and_logarithm() {
+fn float() -> Case {
     let shape = Shape {
         arithmetic: Float::<Rational>::ARITHMETIC,
         layers: &[(9, CellForm::ZONEOUT_CELL)],
+        head: HeadForm::Plain,
         features: 1,
         targets: 1,
         lookback: 16,
@@ -205,8 +227,24 @@ fn f32_with_cell_zoneout_and_logarithm() {
         horizon: 4,
         transform: Transform::Log,
         normalization: Normalization::Last,
+        skip: 0,
     };
-    same_bits(&case!("f32", shape, Float<Rational>, Network<Lstm<2, 9, ZoneoutCell>, Dense<9, 1, 4>>, 1, 16, 2));
+    case!("f32", shape, Float<Rational>, Network<Lstm<2, 9, ZoneoutCell>, Dense<9, 1, 4>>, 1, 16, 2)
+}
+
+#[test]
+fn f32_with_cell_zoneout_and_logarithm() {
+    same_bits(&float(), m4());
+}
+
+/// What the cores compute differs in nothing; how they do differs in all.
+#[test]
+fn every_core_gives_the_hosts_bits() {
+    for board in boards::BOARDS.iter().filter(|board| *board != m4()) {
+        for case in [int8(), float()] {
+            same_bits(&case, board);
+        }
+    }
 }
 
 #[test]
@@ -214,6 +252,7 @@ fn f32_with_libm_and_zoneout() {
     let shape = Shape {
         arithmetic: Float::<Libm>::ARITHMETIC,
         layers: &[(7, CellForm::ZONEOUT)],
+        head: HeadForm::Plain,
         features: 1,
         targets: 1,
         lookback: 12,
@@ -221,17 +260,19 @@ fn f32_with_libm_and_zoneout() {
         horizon: 3,
         transform: Transform::None,
         normalization: Normalization::Last,
+        skip: 0,
     };
-    same_bits(&case!("libm", shape, Float<Libm>, Network<Lstm<1, 7, Zoneout>, Dense<7, 1, 3>>, 1, 12, 1));
+    same_bits(&case!("libm", shape, Float<Libm>, Network<Lstm<1, 7, Zoneout>, Dense<7, 1, 3>>, 1, 12, 1), m4());
 }
 
-/// Layer norm in every form, keep factors and zoneout, in a stack that mixes them.
+/// Layer norm in every form and before the head, keep factors and zoneout, in a stack that mixes them.
 #[test]
 fn int8_with_layer_norm_in_every_form() {
     use embedded_rnn::{JointNorm, Kept, NormA, NormB, Zoneout, ZoneoutCell};
     let shape = Shape {
-        arithmetic: Int8::ARITHMETIC,
+        arithmetic: <Int8>::ARITHMETIC,
         layers: &[(13, NormA::<Zoneout>::FORM), (10, NormB::<Kept<ZoneoutCell>>::FORM), (9, JointNorm::<Kept<Zoneout>>::FORM)],
+        head: HeadForm::Norm,
         features: 1,
         targets: 1,
         lookback: 20,
@@ -239,22 +280,26 @@ fn int8_with_layer_norm_in_every_form() {
         horizon: 4,
         transform: Transform::None,
         normalization: Normalization::Last,
+        skip: 0,
     };
-    same_bits(&case!(
-        "int8-norms",
-        shape,
-        Int8,
-        Network<
-            Then<
-                Then<Lstm<2, 13, NormA<Zoneout>>, Lstm<13, 10, NormB<Kept<ZoneoutCell>>>>,
-                Lstm<10, 9, JointNorm<Kept<Zoneout>>>,
+    same_bits(
+        &case!(
+            "int8-norms",
+            shape,
+            Int8,
+            Network<
+                Then<
+                    Then<Lstm<2, 13, NormA<Zoneout>>, Lstm<13, 10, NormB<Kept<ZoneoutCell>>>>,
+                    Lstm<10, 9, JointNorm<Kept<Zoneout>>>,
+                >,
+                Dense<9, 1, 4, NormHead>,
             >,
-            Dense<9, 1, 4>,
-        >,
-        1,
-        20,
-        2
-    ));
+            1,
+            20,
+            2
+        ),
+        m4(),
+    );
 }
 
 #[test]
@@ -263,6 +308,7 @@ fn f32_with_layer_norm_in_every_form() {
     let shape = Shape {
         arithmetic: Float::<Rational>::ARITHMETIC,
         layers: &[(9, NormA::<Kept<Plain>>::FORM), (8, NormB::<Zoneout>::FORM), (7, JointNorm::<Kept<ZoneoutCell>>::FORM)],
+        head: HeadForm::Norm,
         features: 1,
         targets: 1,
         lookback: 12,
@@ -270,26 +316,96 @@ fn f32_with_layer_norm_in_every_form() {
         horizon: 3,
         transform: Transform::None,
         normalization: Normalization::Last,
+        skip: 0,
     };
-    same_bits(&case!(
-        "f32-norms",
-        shape,
-        Float<Rational>,
-        Network<
-            Then<Then<Lstm<1, 9, NormA<Kept<Plain>>>, Lstm<9, 8, NormB<Zoneout>>>, Lstm<8, 7, JointNorm<Kept<ZoneoutCell>>>>,
-            Dense<7, 1, 3>,
-        >,
-        1,
-        12,
-        1
-    ));
+    same_bits(
+        &case!(
+            "f32-norms",
+            shape,
+            Float<Rational>,
+            Network<
+                Then<Then<Lstm<1, 9, NormA<Kept<Plain>>>, Lstm<9, 8, NormB<Zoneout>>>, Lstm<8, 7, JointNorm<Kept<ZoneoutCell>>>>,
+                Dense<7, 1, 3, NormHead>,
+            >,
+            1,
+            12,
+            1
+        ),
+        m4(),
+    );
+}
+
+/// The kernels that a core links, beside the portable code on the core itself: layers of every cell, drawn at random, with extremes.
+#[test]
+fn every_core_passes_the_battery() {
+    let target = target_folder();
+    let case = int8();
+    let inputs = case.inputs();
+    for board in boards::BOARDS {
+        let work = target.join("tests").join("battery").join(board.core);
+        let places = Places { firmware: &firmware::source(), work: &work, target: &target.join("boards") };
+        let on_board = || {
+            let machine = Machine::find(board, places, Limits::default())?;
+            let [battery] = machine.build(&inputs, ["battery"])?;
+            machine.execute(&battery)
+        };
+        let Some(executed) = or_skipped(on_board()) else { continue };
+        let mut steps = 0;
+        for event in executed.unwrap().events {
+            let Event::Battery(part) = event else { panic!("{}: {event:?}", board.name) };
+            assert_eq!(part.mismatches, 0, "{}: {part:?}", board.name);
+            steps += part.steps;
+        }
+        assert!(steps >= 10_000, "{}: {steps} steps", board.name);
+        println!("battery on {}: {steps} steps bit-identical", board.name);
+    }
+}
+
+/// A linear skip in both arithmetics: several columns and samples a step, and several targets.
+#[test]
+fn int8_with_a_linear_skip() {
+    let shape = Shape {
+        arithmetic: <Int8>::ARITHMETIC,
+        layers: &[(10, CellForm::ZONEOUT_CELL)],
+        head: HeadForm::Plain,
+        features: 2,
+        targets: 2,
+        lookback: 24,
+        patch: 3,
+        horizon: 5,
+        transform: Transform::Sqrt,
+        normalization: Normalization::Last,
+        skip: 3,
+    };
+    same_bits(&case!("int8-skip", shape, Int8, Network<Lstm<6, 10, ZoneoutCell>, Dense<10, 2, 5>, Skip<48, 3>>, 2, 24, 3), m4());
+}
+
+#[test]
+fn f32_with_a_linear_skip_beside_a_head_behind_layer_norm() {
+    let shape = Shape {
+        arithmetic: Float::<Rational>::ARITHMETIC,
+        layers: &[(6, CellForm::PLAIN)],
+        head: HeadForm::Norm,
+        features: 1,
+        targets: 1,
+        lookback: 16,
+        patch: 2,
+        horizon: 4,
+        transform: Transform::None,
+        normalization: Normalization::None,
+        skip: 2,
+    };
+    same_bits(
+        &case!("f32-skip", shape, Float<Rational>, Network<Lstm<2, 6>, Dense<6, 1, 4, NormHead>, Skip<16, 2>>, 1, 16, 2),
+        m4(),
+    );
 }
 
 /// What the board refuses comes back as the program's error, with the board's own words.
 #[test]
 fn failures_on_the_board_reach_the_host() {
     let whole = Case { name: "failures", ..int8() };
-    let failure = |case: &Case| match on_board(case)? {
+    let failure = |case: &Case| match on_board(case, m4())? {
         Ok(_) => panic!("the board accepted it"),
         Err(error) => {
             assert_eq!(error.exit_code(), 1, "{error}");

@@ -6,7 +6,7 @@ use embedded_rnn::{
         ALIGNMENT, Arithmetic, HEADER_LENGTH, Header, Interval, Layout, Manifest, Normalization, Provenance, RecordHeader,
         RecordKind, Series, Window, checksum,
     },
-    network::{CellForm, NormForm},
+    network::{CellForm, HeadForm, NormForm},
 };
 
 /// One model's shapes.
@@ -14,6 +14,7 @@ pub struct Shape {
     pub arithmetic: Arithmetic,
     /// Units and form of each layer.
     pub layers: &'static [(u16, CellForm)],
+    pub head: HeadForm,
     pub features: u16,
     pub targets: u16,
     pub lookback: u16,
@@ -21,6 +22,8 @@ pub struct Shape {
     pub horizon: u16,
     pub transform: Transform,
     pub normalization: Normalization,
+    /// The rank of a linear skip; 0 for none.
+    pub skip: u16,
 }
 
 /// SplitMix64 (Steele, Lea & Flood 2014).
@@ -85,8 +88,15 @@ pub fn pack(shape: &Shape, random: &mut Random, window: &[f32], checksum_of_fore
         inputs = units;
     }
     let outputs = shape.targets * shape.horizon;
-    let head = if integer { dense_int8(random, inputs, outputs) } else { dense_f32(random, inputs, outputs) };
-    record(&mut records, RecordKind::Dense, 0, inputs, outputs, &head);
+    let mut head = head_norm(shape.head, integer, inputs);
+    head.extend(if integer { dense_int8(random, inputs, outputs) } else { dense_f32(random, inputs, outputs) });
+    record(&mut records, RecordKind::Dense, shape.head.number(), inputs, outputs, &head);
+    if shape.skip > 0 {
+        let values = shape.lookback * shape.features;
+        let skip =
+            if integer { skip_int8(random, shape.skip, values, outputs) } else { skip_f32(random, shape.skip, values, outputs) };
+        record(&mut records, RecordKind::Skip, shape.skip, values, outputs, &skip);
+    }
     let test: Vec<u8> = floats(window.iter().copied()).chain(checksum_of_forecast.to_le_bytes()).collect();
     record(&mut records, RecordKind::SelfTest, 0, shape.lookback, outputs, &test);
 
@@ -219,6 +229,15 @@ fn rows_int8(random: &mut Random, units: usize, columns: std::ops::Range<usize>)
     stream
 }
 
+/// Nothing, or the norm before the head, of whose units some are gone: `[N, 0, N^2 ε]` or `[ε, N, 0, 0]`.
+fn head_norm(form: HeadForm, integer: bool, inputs: u16) -> Vec<u8> {
+    match (form, integer) {
+        (HeadForm::Plain, _) => Vec::new(),
+        (HeadForm::Norm, true) => words([i32::from(inputs) + 2, 0, 30_000, 0]).collect(),
+        (HeadForm::Norm, false) => floats([1e-4, f32::from(inputs) + 2.0, 0.0, 0.0]).collect(),
+    }
+}
+
 /// Biases `[O]`, scales `[O]`, weights `[O][H padded]`.
 fn dense_int8(random: &mut Random, inputs: u16, outputs: u16) -> Vec<u8> {
     let columns = usize::from(inputs).next_multiple_of(4);
@@ -229,4 +248,20 @@ fn dense_int8(random: &mut Random, inputs: u16, outputs: u16) -> Vec<u8> {
         payload.push(if index % columns < usize::from(inputs) { weight as u8 } else { 0 });
     }
     payload
+}
+
+/// Scales `[R]` and `[O]`, then B `[O][R]` and A `[T][R][I]`.
+fn skip_int8(random: &mut Random, rank: u16, inputs: u16, outputs: u16) -> Vec<u8> {
+    let scales = (0..rank).map(|_| 1e-6 * (1.5 + random.signed())).collect::<Vec<f32>>();
+    let output_scales = (0..outputs).map(|_| 0.01 * (1.5 + random.signed())).collect::<Vec<f32>>();
+    let mut payload: Vec<u8> = floats(scales.into_iter().chain(output_scales)).collect();
+    let weights = usize::from(rank) * usize::from(inputs + outputs);
+    payload.extend((0..weights).map(|_| random.integer(127) as i8 as u8));
+    payload
+}
+
+/// B `[O][R]` and A `[T][R][I]`.
+fn skip_f32(random: &mut Random, rank: u16, inputs: u16, outputs: u16) -> Vec<u8> {
+    let weights = usize::from(rank) * usize::from(inputs + outputs);
+    floats((0..weights).map(|_| 0.3 * random.signed()).collect::<Vec<f32>>()).collect()
 }

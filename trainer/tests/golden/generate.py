@@ -276,3 +276,42 @@ for reading in ("candidate", "zoned"):
 # The written-out step is PyTorch's own where nothing is asked.
 assert torch.allclose(written_out(net, x), stack(net, x), rtol=0, atol=1e-15)
 save("cell", cases)
+
+# Layer norm before the head: alone and with every form in the cell, with gradients; then under the output's keep factor.
+def normed_head(net, h, keep=1.0):
+    norm = net["head"]["norm"]
+    return head(net, keep * layer_norm(h, norm["gain"], norm["shift"], norm["epsilon"]))
+
+
+def last_h(net, x):
+    """What the head reads: the network with a head of ones on each unit alone."""
+    hidden = net["layers"][-1]["hidden"]
+    return written_out({**net, "head": {"w": torch.eye(hidden), "b": torch.zeros(hidden)}}, x)
+
+
+cases = []
+for form, widths in ((None, [17]), ("a", [5, 6]), ("b", [6]), ("joint", [4, 5])):
+    for keep in (1.0, 0.7):
+        net, x, target = network(2, widths, 3), randn(3, 5, 2), randn(3, 3)
+        if form:
+            net["layers"] = [normed_layer(i, h, form, False, 1e-3) for i, h in zip([2] + widths, widths)]
+        gain = torch.round(1 + 0.4 * torch.randn(widths[-1]), decimals=4)
+        net["head"]["norm"] = {"epsilon": 1e-3, "gain": gain, "shift": torch.round(0.4 * torch.randn(widths[-1]), decimals=4)}
+        of_norms = [l["norm"][k] for l in net["layers"] if form for k in KEYS]
+        params = tensors(net) + of_norms + [net["head"]["norm"][k] for k in ("gain", "shift")]
+        for p in params:
+            p.requires_grad_()
+        y = normed_head(net, last_h(net, x), keep)
+        loss = nn.functional.mse_loss(y, target)
+        grads = dict(zip(map(id, params), torch.autograd.grad(loss, params, allow_unused=True)))
+        of = lambda p: torch.zeros(0) if p.numel() == 0 else grads[id(p)]
+        layers = [{**l, **{k: of(l[k]) for k in "wub"}} for l in net["layers"]]
+        if form:
+            layers = [{**l, "norm": {**l["norm"], **{k: of(l["norm"][k]) for k in KEYS}}} for l in layers]
+        norm = {**net["head"]["norm"], **{k: of(net["head"]["norm"][k]) for k in ("gain", "shift")}}
+        gradient = {"layers": layers, "head": {**net["head"], **{k: of(net["head"][k]) for k in "wb"}, "norm": norm}}
+        for p in params:
+            p.requires_grad_(False)
+        asked = {"dropout": {"output": 0.3, "scaling": "classical"}} if keep < 1 else {}
+        cases.append({**case(net, x, y, **asked), "targets": target, "loss": loss.item(), "gradients": gradient})
+save("head_norm", cases)

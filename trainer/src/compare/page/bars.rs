@@ -55,7 +55,7 @@ pub(super) fn plot(comparison: &Comparison) -> String {
             "<text class=\"label\" x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>",
             LABELS - 10.0,
             y + ROW / 2.0 + 4.0,
-            escape(row.name)
+            escape(&row.name)
         );
     }
     let width = (WIDTH - LABELS - GAP * panels.len().saturating_sub(1) as f64) / panels.len().max(1) as f64;

@@ -37,7 +37,7 @@ fn highest(comparison: &Comparison, none: &[Point]) -> f64 {
 fn plot(row: &Row, none: &[Point], x: &Scale, y: &Scale) -> String {
     let mut svg = format!(
         "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"Mean losses of {0} by epoch\"><text class=\"head\" x=\"4\" y=\"14\">{0}</text>",
-        escape(row.name)
+        escape(&row.name)
     );
     for (value, text) in y.ticks(3) {
         let place = y.at(value);

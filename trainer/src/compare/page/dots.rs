@@ -15,6 +15,9 @@ const ROW: f64 = 24.0;
 /// Room for the mean's figure at the right of a panel.
 const FIGURE: f64 = 52.0;
 
+/// Marks nearer to each other than this share a name.
+const TOGETHER: f64 = 6.0;
+
 /// One of the two panels.
 struct Panel {
     title: &'static str,
@@ -48,7 +51,7 @@ pub(super) fn plot(comparison: &Comparison) -> String {
             "<text class=\"label\" x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>",
             LABELS - 10.0,
             y + ROW / 2.0 + 4.0,
-            escape(row.name)
+            escape(&row.name)
         );
     }
     let domain = shared_domain(comparison);
@@ -97,7 +100,7 @@ fn draw(svg: &mut String, panel: &Panel, scale: &Scale, comparison: &Comparison,
         };
         for seed in &row.seeds {
             let error = (panel.error)(seed);
-            let title = format!("{}, seed {}: {error:.4}", escape(row.name), seed.seed);
+            let title = format!("{}, seed {}: {error:.4}", escape(&row.name), seed.seed);
             if scale.is_beyond(error) {
                 let _ = write!(
                     svg,
@@ -134,24 +137,50 @@ fn draw(svg: &mut String, panel: &Panel, scale: &Scale, comparison: &Comparison,
     }
 }
 
-/// Forecasts without a network: a mark at the top where they lie within the scale; names that would overlap take turns.
+/// Forecasts without a network: a mark at the top where they lie within the scale. Those whose marks nearly coincide share one name, and names
+/// that would overlap take turns.
 fn references(svg: &mut String, scale: &Scale, comparison: &Comparison, bottom: f64) {
     let (low, high) = scale.domain;
     let mut inside: Vec<_> = comparison.baselines.iter().filter(|baseline| (low..=high).contains(&baseline.test.rmse)).collect();
     inside.sort_by(|a, b| a.test.rmse.total_cmp(&b.test.rmse));
-    let mut free = [f64::NEG_INFINITY; 2];
-    for baseline in inside {
+    for baseline in &inside {
         let x = scale.at(baseline.test.rmse);
-        let name = plain(baseline.name);
+        let _ = write!(svg, "<line class=\"reference\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{}\" y2=\"{bottom}\"/>", TOP - 4.0);
+    }
+    let mut free = [f64::NEG_INFINITY; 2];
+    for together in inside.chunk_by(|a, b| scale.at(b.test.rmse) - scale.at(a.test.rmse) < TOGETHER) {
+        let x = together.iter().map(|baseline| scale.at(baseline.test.rmse)).sum::<f64>() / together.len() as f64;
+        let name = together.iter().map(|baseline| plain(baseline.name)).collect::<Vec<_>>().join(", ");
+        let title = together.iter().map(|baseline| format!("{}: {:.4}", plain(baseline.name), baseline.test.rmse));
         let half = 3.2 * name.len() as f64;
         let line = usize::from(x - half < free[0]);
         free[line] = x + half + 4.0;
-        let _ = write!(svg, "<line class=\"reference\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{}\" y2=\"{bottom}\"/>", TOP - 4.0);
         let _ = write!(
             svg,
-            "<text class=\"tick\" x=\"{x:.1}\" y=\"{}\" text-anchor=\"middle\">{name}<title>{name}: {:.4}</title></text>",
+            "<text class=\"tick\" x=\"{x:.1}\" y=\"{}\" text-anchor=\"middle\">{name}<title>{}</title></text>",
             TOP - 7.0 - 11.0 * line as f64,
-            baseline.test.rmse
+            title.collect::<Vec<_>>().join(", ")
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::summary::Reference;
+    use crate::compare::summary::testing::{comparison, errors};
+
+    #[test]
+    fn marks_that_nearly_coincide_share_a_name() {
+        let mut comparison = comparison();
+        let at = |errors_of: &[(&'static str, f64)], comparison: &mut Comparison| {
+            comparison.baselines = errors_of.iter().map(|&(name, rmse)| Reference { name, test: errors(rmse) }).collect();
+            plot(comparison)
+        };
+        let svg = at(&[("naive", 0.65), ("ridge", 0.55), ("drift", 0.6505)], &mut comparison);
+        assert_eq!(svg.matches(">naive, drift<title>naive: 0.6500, drift: 0.6505</title>").count(), 2, "{svg}");
+        assert_eq!((svg.matches(">ridge<title>").count(), svg.matches("class=\"reference\"").count()), (2, 6));
+        let svg = at(&[("naive", 0.65), ("ridge", 0.55), ("drift", 0.75)], &mut comparison);
+        assert_eq!(svg.matches(">drift<title>").count(), 2);
     }
 }

@@ -141,7 +141,7 @@ fn errors(comparison: &Comparison) -> String {
         html += &format!(
             "<tr{}><td>{}</td>{}{}<td>{}</td><td>{}</td>{}{}<td>{}</td></tr>\n",
             if index == 0 { " class=\"none\"" } else { "" },
-            escape(row.name),
+            escape(&row.name),
             cell(0),
             cell(1),
             escape(&sign(row.sign_best)),
@@ -181,7 +181,7 @@ fn costs(comparison: &Comparison) -> String {
         html += &format!(
             "<tr{}><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n",
             if index == 0 { " class=\"none\"" } else { "" },
-            escape(row.name),
+            escape(&row.name),
             or_dash(row.step_milliseconds, |time| format!("{time:.3} ms")),
             or_dash(cost, |cost| thousands(cost.device.flash_bytes as u64)),
             or_dash(cost, |cost| thousands(cost.device.ram_bytes as u64)),
@@ -201,7 +201,7 @@ fn variants(comparison: &Comparison) -> String {
     for row in &comparison.variants {
         html += &format!(
             "<tr><td>{}</td><td class=\"code\">{}</td><td class=\"text\">{}</td></tr>\n",
-            escape(row.name),
+            escape(&row.name),
             escape(&row.settings),
             escape(row.reason)
         );
@@ -209,7 +209,7 @@ fn variants(comparison: &Comparison) -> String {
     for left in &comparison.left_out {
         html += &format!(
             "<tr><td>{}</td><td class=\"text\">left out</td><td class=\"text\">{}</td></tr>\n",
-            escape(left.name),
+            escape(&left.name),
             escape(&left.reason)
         );
     }

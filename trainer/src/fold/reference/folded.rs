@@ -1,8 +1,8 @@
 //! The folded network, as the device computes it.
 
-use super::{LayerState, Reference, State, dot, product, sigmoid};
+use super::{LayerState, Reference, State, dot, product, sigmoid, skipped};
 use crate::config::Normalization;
-use crate::fold::folded::{Carried, FoldedLstm, FoldedNetwork, FoldedNorm};
+use crate::fold::folded::{Carried, FoldedHeadNorm, FoldedLstm, FoldedNetwork, FoldedNorm};
 use crate::network::plain::NormForm;
 use crate::regularize::settings::Reading;
 
@@ -31,8 +31,16 @@ fn normalize_cell(norm: &FoldedNorm, c: &mut [f64]) {
     c.iter_mut().zip(&norm.gain_c).zip(&norm.shift_c).for_each(|((c, gain), shift)| *c = gain * (r * *c) + shift);
 }
 
+/// What the norm before the head subtracts from what is carried, and r.
+fn statistics(norm: &FoldedHeadNorm, h: &[f64]) -> (f64, f64) {
+    let n = norm.divisor as f64;
+    let mean = h.iter().sum::<f64>() / n;
+    let squares = h.iter().map(|h| (h - mean).powi(2)).sum::<f64>() + (n - h.len() as f64) * mean * mean;
+    (if norm.centered { 0.0 } else { mean }, 1.0 / (squares / n + norm.epsilon).sqrt())
+}
+
 /// `[4H]`, gates `i f g o`.
-fn preactivations(layer: &FoldedLstm, x: &[f64], h: &[f64]) -> Vec<f64> {
+pub(crate) fn preactivations(layer: &FoldedLstm, x: &[f64], h: &[f64]) -> Vec<f64> {
     let lstm = &layer.weights;
     let mut z = product(&lstm.w, x);
     let mut recurrent = product(&lstm.u, h);
@@ -122,6 +130,9 @@ impl Reference for FoldedNetwork {
             (z - offset) * scaler.scale
         });
         let input: Vec<f64> = scaled.collect();
+        if self.skip.is_some() {
+            state.window.extend(&input);
+        }
         for index in 0..self.layers.len() {
             let (below, rest) = state.layers.split_at_mut(index);
             let x = below.last().map_or(&input, |layer| &layer.h);
@@ -140,9 +151,12 @@ impl Reference for FoldedNetwork {
     fn forecast(&self, state: &State) -> Vec<f64> {
         let top = &state.layers[self.layers.len() - 1].h;
         let horizon = self.horizon();
+        let (mean, r) = self.head_norm.as_ref().map_or((0.0, 1.0), |norm| statistics(norm, top));
+        let top: Vec<f64> = top.iter().map(|h| h - mean).collect();
+        let skip = skipped(self.skip.as_ref(), state, self.head.outputs);
         let rows = self.head.w.chunks_exact(self.head.inputs).zip(&self.head.b).enumerate();
         let forecasts = rows.map(|(row, (v, d))| {
-            let y = dot(v, top) + d;
+            let y = r * dot(v, &top) + d + skip[row];
             match self.normalization {
                 Normalization::None => y,
                 Normalization::Last => y + state.last[row / horizon],

@@ -1,6 +1,6 @@
 //! The mean network, unfolded: keep factors on activations, zoneout blended, scalers outside.
 
-use super::{LayerState, Reference, State, dot, product, sigmoid};
+use super::{LayerState, Reference, State, dot, product, sigmoid, skipped};
 use crate::config::Normalization;
 use crate::fold::mean::{Keep, MeanNetwork};
 use crate::network::plain::{NormForm, PlainLstm, PlainNorm};
@@ -94,9 +94,13 @@ impl MeanNetwork {
                 Normalization::None => scaler.mean,
                 Normalization::Last => last,
             };
-            self.keep.input * ((z - offset) / scaler.deviation)
+            (z - offset) / scaler.deviation
         });
-        let mut input: Vec<f64> = normalized.collect();
+        let normalized: Vec<f64> = normalized.collect();
+        let mut input: Vec<f64> = normalized.iter().map(|x| self.keep.input * x).collect();
+        if self.skip.is_some() {
+            state.window.extend(normalized);
+        }
         for (index, (lstm, layer)) in self.layers.iter().zip(&mut state.layers).enumerate() {
             step_layer(lstm, &self.keep, &self.zoneout, layer, &input, &mut |wx, uh| observe(index, wx, uh));
             input = layer.h.iter().map(|h| self.keep.between * h).collect();
@@ -127,8 +131,13 @@ impl Reference for MeanNetwork {
 
     fn forecast(&self, state: &State) -> Vec<f64> {
         let top = self.hidden(state, self.layers.len() - 1);
-        let read: Vec<f64> = top.iter().map(|h| self.keep.output * h).collect();
+        let normed = match &self.head.norm {
+            Some(norm) => layer_norm(&top, top.len(), norm.epsilon, &norm.gain, &norm.shift),
+            None => top,
+        };
+        let read: Vec<f64> = normed.iter().map(|h| self.keep.output * h).collect();
         let horizon = self.head.outputs / self.scalers.targets.len();
+        let skip = skipped(self.skip.as_ref(), state, self.head.outputs);
         let rows = self.head.w.chunks_exact(self.head.inputs).zip(&self.head.b).enumerate();
         let forecasts = rows.map(|(row, (v, d))| {
             let target = row / horizon;
@@ -137,7 +146,7 @@ impl Reference for MeanNetwork {
                 Normalization::None => scaler.mean,
                 Normalization::Last => state.last[target],
             };
-            scaler.deviation * (dot(v, &read) + d) + offset
+            scaler.deviation * (dot(v, &read) + d + skip[row]) + offset
         });
         forecasts.collect()
     }

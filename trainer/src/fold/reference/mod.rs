@@ -7,6 +7,10 @@
 mod folded;
 mod mean;
 
+pub(crate) use folded::preactivations;
+
+use crate::network::skip::PlainSkip;
+
 /// The state of one layer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerState {
@@ -23,6 +27,8 @@ pub struct State {
     pub layers: Vec<LayerState>,
     /// `[F]`; the values that per-window normalization subtracts, unused without it.
     pub last: Vec<f64>,
+    /// What has entered so far, normalized as the first layer's input is, but before its mask; kept where there is a linear skip.
+    pub window: Vec<f64>,
 }
 
 /// A network that can be run for reference. All values are in the transformed domain.
@@ -48,7 +54,7 @@ pub trait Reference {
     /// The zero state; `last` `[F]` is what per-window normalization subtracts.
     fn start(&self, last: &[f64]) -> State {
         let layers = self.widths().into_iter().map(|units| LayerState { h: vec![0.0; units], c: vec![0.0; units] });
-        State { layers: layers.collect(), last: last.to_vec() }
+        State { layers: layers.collect(), last: last.to_vec(), window: Vec::new() }
     }
 
     /// The forecast from a whole window, `[samples][F]`, started from the zero state and normalized by its last sample.
@@ -72,6 +78,14 @@ fn sigmoid(a: f64) -> f64 {
 fn product(matrix: &[f64], x: &[f64]) -> Vec<f64> {
     assert!(matrix.len().is_multiple_of(x.len()), "one value for each column");
     matrix.chunks_exact(x.len()).map(|row| dot(row, x)).collect()
+}
+
+/// What a skip adds, `[O]` in the head's units: of a window that is not over, of what has entered so far.
+fn skipped(skip: Option<&PlainSkip>, state: &State, outputs: usize) -> Vec<f64> {
+    let Some(skip) = skip else { return vec![0.0; outputs] };
+    let mut window = state.window.clone();
+    window.resize(skip.inputs, 0.0);
+    skip.forecast(&window)
 }
 
 /// Inner product.

@@ -1,0 +1,99 @@
+//! The text of a unit's gates, cell and output, for every form.
+//!
+//! | registers | |
+//! |---|---|
+//! | `r3 r4 r5 r6` | pre-activations `i f g o`, then what becomes of them |
+//! | `r7` | the unit, counted from -H up to 0 |
+//! | `r8 r9` | the ends of c and of the new h |
+//! | `r10` | the middle of the table of `σ - 0.5` |
+//! | `r11` | 256 in the high halfword, the place of a segment's fraction in the low byte |
+//! | `r12 lr` | 2^30 and 2^20: one half in the formats of the gates |
+//! | `r1 r2` | free |
+
+/// `σ - 0.5` in Q23, which is tanh of half the argument in Q22, of a pre-activation that lies within the table.
+macro_rules! segment {
+    ($value:literal) => {
+        concat!(
+            "asrs r2, ",
+            $value,
+            ", #8\n",
+            "ldr r2, [r10, r2, lsl #2]\n",
+            "bfi r11, ",
+            $value,
+            ", #0, #8\n",
+            "smuad ",
+            $value,
+            ", r2, r11\n",
+        )
+    };
+}
+
+/// `σ - 0.5` of a pre-activation in Q12.
+macro_rules! gate {
+    ($value:literal) => {
+        concat!("ssat ", $value, ", #17, ", $value, "\n", $crate::kernel::armv7em::cell::segment!($value))
+    };
+}
+
+/// From pre-activations to the new c in memory and the new h in `r6`, and its storing.
+///
+/// Operands: `{kept}`, `{cell}` and `{hidden}` are the form's; `{further}` is where the frame holds, in this order, the keep factors of
+/// candidate and cell, `1 - z_c`, whether the output reads the zoned c, `1 - z_h` and the end of the wide hidden state.
+macro_rules! cell {
+    () => {
+        concat!(
+            gate!("r3"),
+            gate!("r4"),
+            gate!("r5"),
+            gate!("r6"),
+            "ldr r1, [r8, r7, lsl #2]\n",
+            "add r4, r12, r4, lsl #8\n",
+            "add r3, r12, r3, lsl #8\n",
+            ".if {kept}\n",
+            "ldr r2, [sp, #{further}]\n",
+            "smmulr r3, r3, r2\n",
+            "qadd r3, r3, r3\n",
+            ".endif\n",
+            "smmulr r4, r1, r4\n",
+            "smmlar r4, r3, r5, r4\n",
+            "qadd r4, r4, r4\n",
+            ".if {kept}\n",
+            "ldr r2, [sp, #{further} + 4]\n",
+            "smmulr r4, r4, r2\n",
+            "qadd r4, r4, r4\n",
+            ".endif\n",
+            ".if {cell}\n",
+            "ldrd r2, r5, [sp, #{further} + 8]\n",
+            "qsub r3, r4, r1\n",
+            "smmulr r3, r3, r2\n",
+            "qdadd r3, r1, r3\n",
+            "str r3, [r8, r7, lsl #2]\n",
+            "cmp r5, #0\n",
+            "it ne\n",
+            "movne r4, r3\n",
+            ".else\n",
+            "str r4, [r8, r7, lsl #2]\n",
+            ".endif\n",
+            "ssat r4, #17, r4, asr #9\n",
+            segment!("r4"),
+            ".if {hidden}\n",
+            "ldrd r1, r2, [sp, #{further} + 16]\n",
+            "ldr r3, [r2, r7, lsl #2]\n",
+            "add r6, r12, r6, lsl #8\n",
+            "smmulr r6, r6, r4\n",
+            "qsub r6, r6, r3\n",
+            "smmulr r6, r6, r1\n",
+            "qdadd r6, r3, r6\n",
+            "str r6, [r2, r7, lsl #2]\n",
+            "add r6, r6, #512\n",
+            "asrs r6, r6, #10\n",
+            ".else\n",
+            "add r6, lr, r6, asr #2\n",
+            "smmulr r6, r6, r4\n",
+            ".endif\n",
+            "strh r6, [r9, r7, lsl #1]\n",
+        )
+    };
+}
+
+pub(super) use {cell, gate, segment};

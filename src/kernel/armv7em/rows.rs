@@ -1,0 +1,89 @@
+//! Pre-activations that wait for their statistics, and the sums that those are made of.
+
+use core::arch::naked_asm;
+use core::mem::MaybeUninit;
+
+use super::frame::{Columns, Products, Saved};
+use super::products::{blocks, enter, four_columns, leave, products};
+use crate::arithmetic::{Rows, Sums};
+
+/// Constants of [`rows`].
+#[repr(C)]
+struct Sink {
+    /// `r7`, `r8`: where the next unit's pre-activations go, and the end of that.
+    place: [*mut [i32; 4]; 2],
+    /// `r9`
+    first: i32,
+    /// `r10`, `r11`
+    second: [u32; 2],
+    /// `r12`: what the high word of the squares' sum must stay below.
+    bound: u32,
+    /// `lr`
+    unused: u32,
+}
+
+/// What [`rows`] gives.
+#[repr(C)]
+struct Outcome {
+    first: i32,
+    second: [u32; 2],
+    bound: u32,
+}
+
+/// Fills `z` with the pre-activations `i f g o` of its units, and sums all gates together. The sums are given if those of the squares stayed
+/// below `2^(2*bits)` throughout, so that no pre-activation leaves `±(2^bits - 1)`. `z` stays as it is where lengths disagree.
+#[inline(always)]
+pub(super) fn fill(rows: &Rows<'_>, columns: Columns<'_>, bits: u32, z: &mut [[i32; 4]]) -> Option<Sums> {
+    let bound = if bits < 16 { 0 } else { 1 << (2 * bits - 32) };
+    let mut saved = Saved::uninit();
+    let mut outcome = MaybeUninit::<Outcome>::uninit();
+    let units = z.len();
+    let place = z.as_mut_ptr_range();
+    let sink = Sink { place: [place.start, place.end], first: 0, second: [0; 2], bound, unused: 0 };
+    let frame = Products::new(rows, units, columns, &mut saved, sink, outcome.as_mut_ptr())?;
+    // SAFETY: `Products` holds as many units as the stream has and `z` takes, whose blocks were checked to add up to the columns when
+    // they were bound. `outcome` is written before the assembly returns.
+    let outcome = unsafe {
+        rows_and_sums(frame);
+        outcome.assume_init()
+    };
+    let [low, high] = outcome.second.map(u64::from);
+    (outcome.bound == bound && bound != 0).then(|| Sums::new(outcome.first, high << 32 | low))
+}
+
+/// # Safety
+/// The frame's units must be as many as the stream has and the sink takes, at least one; its blocks multiples of 4 that add up to its
+/// columns, which begin at a multiple of 4. A square is below 2^60, for a product's high word is below 2^30: a unit's four cannot
+/// overflow a sum whose high word stays below the bound, at most 2^28 before. Beyond it the sums are not used, and no more compared.
+#[unsafe(naked)]
+unsafe extern "C" fn rows_and_sums(frame: Products<Sink, *mut Outcome>) {
+    naked_asm!(
+        cpu!(),
+        enter!(),
+        "10:",
+        products!(),
+        "ldm sp, {{r1, r2, r7, r8, r9, r10, r11, r12}}",
+        "stm r7!, {{r3, r4, r5, r6}}",
+        "add r9, r9, r3",
+        "add r9, r9, r4",
+        "add r9, r9, r5",
+        "add r9, r9, r6",
+        "smlal r10, r11, r3, r3",
+        "smlal r10, r11, r4, r4",
+        "smlal r10, r11, r5, r5",
+        "smlal r10, r11, r6, r6",
+        "cmp r11, r12",
+        "bhs 40f",
+        "41: add r2, sp, #8",
+        "stm r2, {{r7, r8, r9, r10, r11}}",
+        "cmp r7, r8",
+        "bne 10b",
+        "ldr r2, [sp, #68]",
+        "stm r2, {{r9, r10, r11, r12}}",
+        leave!(),
+        "40: mvn r12, #0",
+        "str r12, [sp, #28]",
+        "b 41b",
+        blocks!(),
+    )
+}

@@ -1,0 +1,58 @@
+//! The portable code under names that every target has: the definition, beside which a target's own kernels are tested.
+
+use super::{float, float_norm, head_norm, int8_norm, packed_pair};
+use crate::arithmetic::{DenseF32, DenseInt8, Functions, IntegerLayout, LstmF32, LstmInt8, PackedPair};
+use crate::network::{Few, Form, Head};
+
+/// [`crate::arithmetic::Number::lstm`] of [`crate::Int8`].
+#[inline]
+pub fn lstm_int8<F: Form>(
+    weights: &LstmInt8<'_, F>,
+    xh: &[i16],
+    c: &mut [i32],
+    wide: &mut [i32],
+    scratch: &mut [[i32; 4]],
+    h: &mut [i16],
+) {
+    if F::NORM {
+        int8_norm::lstm_by(weights, xh, (c, wide, h), scratch, PackedPair::COLUMNS, |rows, xh, norm, epsilon, z| {
+            int8_norm::normalizers(packed_pair::preactivations_portable(rows, xh), norm, epsilon, z)
+        });
+    } else {
+        packed_pair::lstm_portable(weights, xh, c, wide, h);
+    }
+}
+
+/// [`crate::arithmetic::Number::dense`] of [`crate::Int8`].
+#[inline]
+pub fn dense_int8<F: Head>(weights: &DenseInt8<'_, F>, h: &[i16], y: &mut [f32]) {
+    match weights.norm.get() {
+        Some(norm) => head_norm::int8(weights, norm, h, y),
+        None => packed_pair::dense(weights, h, y),
+    }
+}
+
+/// [`crate::arithmetic::Number::lstm`] of [`crate::Float`].
+#[inline]
+pub fn lstm_f32<M: Functions, F: Form>(
+    weights: &LstmF32<'_, F>,
+    xh: &[f32],
+    c: &mut [f32],
+    scratch: &mut [[f32; 4]],
+    h: &mut [f32],
+) {
+    if F::NORM {
+        float_norm::lstm::<float::Portable, M, F>(weights, xh, c, scratch, h);
+    } else {
+        float::lstm::<float::Portable, M, F>(weights, xh, c, h);
+    }
+}
+
+/// [`crate::arithmetic::Number::dense`] of [`crate::Float`].
+#[inline]
+pub fn dense_f32<F: Head>(weights: &DenseF32<'_, F>, h: &[f32], y: &mut [f32]) {
+    match weights.norm.get() {
+        Some(norm) => head_norm::float(weights, norm, h, y),
+        None => float::dense(weights, h, y),
+    }
+}

@@ -1,0 +1,104 @@
+//! A model file in another order of weights: the same numbers, the same bits of every forecast.
+
+use embedded_rnn::image::{Arithmetic, Image, Layout, LoadError, RECORD_HEADER_LENGTH, RecordHeader, RecordKind};
+use embedded_rnn::network::{CellForm, NormForm};
+
+use super::rows::PlainRows;
+use super::writer::Writer;
+use crate::error::Result;
+use crate::evaluate::device::{DeviceModel, ModelBytes};
+
+/// Takes bytes from the front of a record.
+struct Tensors<'f> {
+    rest: &'f [u8],
+}
+
+impl<'f> Tensors<'f> {
+    fn take(&mut self, count: usize) -> Option<&'f [u8]> {
+        let (taken, rest) = self.rest.split_at_checked(count)?;
+        self.rest = rest;
+        Some(taken)
+    }
+}
+
+/// The number at a word of some parameters.
+fn word(parameters: &[u8], index: usize) -> Option<usize> {
+    let bytes = parameters.get(4 * index..)?.first_chunk()?;
+    usize::try_from(i32::from_le_bytes(*bytes)).ok()
+}
+
+/// The tensors of an LSTM record in another layout; nothing if they do not fit the record's shape.
+fn lstm(header: RecordHeader, tensors: &[u8], [from, to]: [Layout; 2], exact: bool) -> Option<Vec<u8>> {
+    let form = CellForm::from_number(header.form)?;
+    let (inputs, hidden) = (usize::from(header.inputs), usize::from(header.outputs));
+    let mut tensors = Tensors { rest: tensors };
+    let mut packed = Vec::new();
+    let rows = |tensors: &mut Tensors<'_>, packed: &mut Vec<u8>, before, count, columns| {
+        let (rows, length) = PlainRows::read(tensors.rest, from, before, exact, [count, hidden, columns])?;
+        packed.extend(rows.write(to, before, exact));
+        tensors.take(length).map(|_| ())
+    };
+    let parameters = tensors.take(16)?;
+    packed.extend(parameters);
+    if form.kept {
+        packed.extend(tensors.take(16)?);
+    }
+    if form.norm != NormForm::None {
+        let norm = tensors.take(16)?;
+        packed.extend(norm);
+        packed.extend(tensors.take(32 + 16 * hidden * if form.separate() { 4 } else { 2 })?);
+        if form.separate() {
+            rows(&mut tensors, &mut packed, inputs, word(norm, 2)?, hidden)?;
+        }
+    }
+    let columns = if form.separate() { inputs } else { inputs + hidden };
+    rows(&mut tensors, &mut packed, 0, word(parameters, 2)?, columns)?;
+    tensors.rest.is_empty().then_some(packed)
+}
+
+/// The same model with its integer weights in the order `layout`. A file of `f32` weights, which have one order only, stays as it is.
+/// There and back again are the same bytes.
+pub fn repack(bytes: &ModelBytes, layout: Layout) -> Result<std::result::Result<Vec<u8>, LoadError>> {
+    let bound = DeviceModel::bind(bytes.as_slice()).and_then(|model| Ok((model, Image::open(bytes.as_slice())?)));
+    let (model, image) = match bound {
+        Ok(bound) => bound,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let mut manifest = image.manifest;
+    let exact = match manifest.arithmetic {
+        Arithmetic::Int8 { .. } => true,
+        Arithmetic::Int8Cell16 { .. } => false,
+        _ => return Ok(Ok(bytes.as_slice().to_vec())),
+    };
+    let layouts = [manifest.layout, layout];
+    manifest.layout = layout;
+    let mut writer = Writer::new(&manifest)?;
+    let mut records = image.records();
+    let layers = usize::from(manifest.window.layers);
+    let skip = model.skip_rank() > 0;
+    let kinds = [RecordKind::Scaling]
+        .into_iter()
+        .chain(std::iter::repeat_n(RecordKind::Lstm, layers))
+        .chain([RecordKind::Dense])
+        .chain(skip.then_some(RecordKind::Skip))
+        .chain([RecordKind::SelfTest]);
+    let mut at = bytes.as_slice().len() - records.remaining();
+    for kind in kinds {
+        let header = match records.next(kind) {
+            Ok(record) => record.header(),
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let tensors = &bytes.as_slice()[at + RECORD_HEADER_LENGTH..][..header.length as usize];
+        at = bytes.as_slice().len() - records.remaining();
+        let (inputs, outputs) = (header.inputs.into(), header.outputs.into());
+        if kind == RecordKind::Lstm {
+            let Some(packed) = lstm(header, tensors, layouts, exact) else {
+                return Ok(Err(LoadError::Malformed { record: kind }));
+            };
+            writer.record(kind, header.form, inputs, outputs, &[&packed])?;
+        } else {
+            writer.record(kind, header.form, inputs, outputs, &[tensors])?;
+        }
+    }
+    writer.finish().map(Ok)
+}

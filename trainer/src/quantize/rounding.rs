@@ -1,0 +1,129 @@
+//! How weights are rounded.
+
+use std::ops::Range;
+
+use super::compensate::Compensation;
+use super::moments::Moments;
+use super::norm::{Product, squared_factors};
+use super::row::{ONE, Row};
+use super::trace::Steps;
+use crate::error::{Error, Result};
+use crate::fold::FoldedNorm;
+use crate::network::plain::{NormForm, PlainLstm};
+
+/// Multiply-adds that a layer's moments may cost: a second or two. Rows have moments of their own while there are few, and share them with
+/// their neighbors where that would take longer.
+const WORK: usize = 2_000_000_000;
+
+/// The rounding of rows over the same columns.
+#[derive(Clone, Debug)]
+pub(super) enum RowRounding {
+    /// Each weight to the nearest.
+    Nearest,
+    /// So that weights take back each other's errors.
+    Compensated(Groups),
+}
+
+/// Groups of rows that share their compensation.
+#[derive(Clone, Debug)]
+pub(super) struct Groups {
+    /// Rows of a gate; of the head all.
+    gate: usize,
+    /// Rows of a group, the last of a gate's excepted.
+    rows: usize,
+    compensations: Vec<Compensation>,
+}
+
+/// Of moments that must be finite.
+fn compensation(moments: &Moments) -> Result<Compensation> {
+    Compensation::new(moments)
+        .ok_or_else(|| Error::failed("quantization needs calibration windows on which the network's states are finite"))
+}
+
+impl RowRounding {
+    /// For the head, which reads `steps` without x, with `outputs` rows.
+    pub fn of_head(steps: &Steps, outputs: usize) -> Result<Self> {
+        let moments = Moments::of(steps.columns, &activations(steps, 1.0, 0..steps.columns), None, true);
+        let compensations = vec![compensation(&moments)?];
+        Ok(RowRounding::Compensated(Groups { gate: outputs, rows: outputs, compensations }))
+    }
+
+    /// Rounds row r with a scale made `coarser` times coarser than it has to be.
+    pub fn round(&self, r: usize, weights: &[f64], bias: f64, coarser: f64) -> Row {
+        match self {
+            RowRounding::Nearest => Row::round(weights, bias, coarser),
+            RowRounding::Compensated(Groups { gate, rows, compensations }) => {
+                let group = r / gate * gate.div_ceil(*rows) + r % gate / rows;
+                compensations[group].round(weights, bias, coarser)
+            }
+        }
+    }
+}
+
+/// The rounding of a layer's rows.
+#[derive(Clone, Debug)]
+pub(super) struct LayerRounding {
+    /// Of rows over all columns, or of those over x where the form has them apart.
+    pub rows: RowRounding,
+    /// Of those over h where the form has them apart.
+    pub recurrent: RowRounding,
+}
+
+/// Columns of a layer's steps as activations.
+fn activations(steps: &Steps, input_scale: f64, columns: Range<usize>) -> Vec<f64> {
+    let one = |column: usize| if column < steps.inputs { input_scale * ONE } else { ONE };
+    steps.iter().flat_map(|step| columns.clone().map(|k| (step[k] * one(k)).round())).collect()
+}
+
+/// What a layer's rows over some columns are rounded with. `growth`: by how much squared errors grow between them and the
+/// pre-activations, a step; `biased`: a bias takes means away.
+fn layer_rows(
+    steps: &Steps,
+    input_scale: f64,
+    columns: Range<usize>,
+    growth: Option<&[f64]>,
+    biased: bool,
+) -> Result<RowRounding> {
+    let hidden = steps.columns - steps.inputs;
+    let values = activations(steps, input_scale, columns.clone());
+    let cost = values.len() * columns.len() / 2;
+    let rows = (cost * 4 * hidden).div_ceil(WORK).clamp(1, hidden);
+    // Columns of x before the first of h in its group of four are with h, and meet zeros.
+    let before = if columns.start > 0 { columns.start % 4 } else { 0 };
+    let first_rows = (0..4).flat_map(|gate| (0..hidden).step_by(rows).map(move |unit| gate * hidden + unit));
+    let compensations = first_rows.map(|first| {
+        let end = (first + rows).min((first / hidden + 1) * hidden);
+        let weight =
+            |(number, step): (usize, &[f64])| step[first..end].iter().sum::<f64>() * growth.map_or(1.0, |growth| growth[number]);
+        let weights: Vec<f64> = steps.sensitivities.chunks_exact(4 * hidden).enumerate().map(weight).collect();
+        compensation(&Moments::of(columns.len(), &values, Some(&weights), biased).padded(before))
+    });
+    let compensations = compensations.collect::<Result<Vec<Compensation>>>()?;
+    Ok(RowRounding::Compensated(Groups { gate: hidden, rows, compensations }))
+}
+
+impl LayerRounding {
+    /// Each weight to the nearest.
+    pub const NEAREST: Self = LayerRounding { rows: RowRounding::Nearest, recurrent: RowRounding::Nearest };
+
+    /// For a layer that sees `steps`. `plain`: the weights that are to be rounded; `norm`: what reads their sums; `input_scale`: as
+    /// [`super::layer::quantize`] has it.
+    pub fn compensated(plain: &PlainLstm, norm: Option<&FoldedNorm>, steps: &Steps, input_scale: f64) -> Result<Self> {
+        let all = 0..steps.columns;
+        let Some(norm) = norm else {
+            return Ok(LayerRounding { rows: layer_rows(steps, input_scale, all, None, true)?, ..Self::NEAREST });
+        };
+        // What comes out of a norm has its input's error times r.
+        if norm.form == NormForm::Joint {
+            let growth = squared_factors(plain, norm, steps, Product::Both, norm.epsilon_x);
+            return Ok(LayerRounding { rows: layer_rows(steps, input_scale, all, Some(&growth), true)?, ..Self::NEAREST });
+        }
+        let of_x = squared_factors(plain, norm, steps, Product::Inputs, norm.epsilon_x);
+        let of_h = squared_factors(plain, norm, steps, Product::Recurrent, norm.epsilon_h);
+        Ok(LayerRounding {
+            rows: layer_rows(steps, input_scale, 0..steps.inputs, Some(&of_x), true)?,
+            // A bias upon the product of a state near zero would be all that its norm sees.
+            recurrent: layer_rows(steps, input_scale, steps.inputs..steps.columns, Some(&of_h), false)?,
+        })
+    }
+}

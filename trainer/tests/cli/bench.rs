@@ -1,0 +1,29 @@
+//! `rnn bench train` as other programs read it.
+
+use crate::desk::Desk;
+
+#[test]
+fn the_benchs_figures_are_one_object() {
+    let desk = Desk::new();
+    let figures = desk.rnn("bench train --shapes D --threads 1,2 --rounds 1 --json").object();
+    assert!(figures["gemm_peak_gflops"].as_f64().unwrap() > 0.0);
+    let rows = figures["rows"].as_array().unwrap();
+    let key = |row: &serde_json::Value| (row["cell"].as_str().unwrap().to_owned(), row["threads"].as_u64().unwrap());
+    let keys: Vec<(String, u64)> = rows.iter().map(key).collect();
+    let expected = [("lstm", 1), ("lstm", 2), ("lstm-regularized", 1), ("lstm-regularized", 2)];
+    assert_eq!(keys, expected.map(|(cell, threads)| (cell.to_owned(), threads)));
+    for row in rows {
+        assert_eq!((row["shape"].as_str(), row["contender"].as_str()), (Some("D"), Some("embedded-rnn")));
+        assert_eq!(row["ratio"].as_f64(), Some(1.0));
+        assert!(row["min_ms"].as_f64().unwrap() > 0.0 && row["median_ms"].as_f64() >= row["min_ms"].as_f64());
+    }
+}
+
+#[test]
+fn what_cannot_be_measured_is_refused() {
+    let desk = Desk::new();
+    assert!(desk.refusal("bench train --shapes E").contains("--shapes E: there is no such shape; they are A, B, C, D"));
+    assert!(desk.refusal("bench train --threads 0").contains("--threads 0"));
+    let sentence = desk.refusal("bench train --against pytorch --python no-such-python");
+    assert!(sentence.contains("no-such-python") && sentence.contains("--python"), "{sentence}");
+}
