@@ -205,11 +205,11 @@ fn every_form_of_layer_norm_learns_a_sine() {
     for form in [NormForm::A, NormForm::B, NormForm::Joint] {
         for per_gate in [false, true] {
             let shape = Shape { norm: Some(Norm { form, per_gate, epsilon: 1e-5 }), ..shape() };
-            let training = Training { epochs: 40, ..training() };
+            let training = Training { epochs: 120, ..training() };
             let plain = Regularization::default();
             let start = State::new(&shape, 3);
             let outcome = run(&training, &plain, (&TRAIN, &VALIDATION), start, None, &mut ()).expect("a trained network");
-            assert!(outcome.best.loss < 1e-2, "{form:?} {per_gate}: {}", outcome.best.loss);
+            assert!(outcome.best.loss < 5e-3, "{form:?} {per_gate}: {}", outcome.best.loss);
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::report::table::{Align, Table};
+
 /// One contender at one network.
 #[derive(Clone, Debug, Serialize)]
 pub struct Row {
@@ -40,6 +42,26 @@ pub struct Figures {
     pub versions: Vec<String>,
 }
 
+const COLUMNS: [&str; 9] = ["shape", "cell", "threads", "contender", "median ms", "min ms", "ratio", "% of GEMM peak", "MB"];
+
+/// Those that hold text.
+const LEFT: [&str; 3] = ["shape", "cell", "contender"];
+
+/// A row's cells, in the order of [`COLUMNS`].
+fn cells(row: &Row) -> [String; 9] {
+    [
+        row.shape.to_owned(),
+        row.cell.to_owned(),
+        row.threads.to_string(),
+        row.contender.to_owned(),
+        format!("{:.3}", row.median_ms),
+        format!("{:.3}", row.min_ms),
+        format!("{:.2}", row.ratio),
+        format!("{:.0}", row.gemm_percent),
+        megabytes(row.memory_bytes),
+    ]
+}
+
 /// The middle value; of an even count the upper one.
 pub fn median(times: &[f64]) -> f64 {
     let mut sorted = times.to_vec();
@@ -50,46 +72,17 @@ pub fn median(times: &[f64]) -> f64 {
 impl Figures {
     /// A table for a terminal.
     pub fn text(&self) -> String {
-        let mut text = format!(
-            "{:<6}{:<18}{:>8}  {:<22}{:>10}{:>10}{:>8}{:>8}{:>10}\n",
-            "shape", "cell", "threads", "contender", "median ms", "min ms", "ratio", "GEMM %", "MB"
-        );
-        for row in &self.rows {
-            text += &format!(
-                "{:<6}{:<18}{:>8}  {:<22}{:>10.3}{:>10.3}{:>8.2}{:>8.0}{:>10}\n",
-                row.shape,
-                row.cell,
-                row.threads,
-                row.contender,
-                row.median_ms,
-                row.min_ms,
-                row.ratio,
-                row.gemm_percent,
-                megabytes(row.memory_bytes)
-            );
-        }
-        text + &self.machine()
+        let columns = COLUMNS.map(|column| (column, if LEFT.contains(&column) { Align::Left } else { Align::Right }));
+        let mut table = Table::new(columns);
+        self.rows.iter().for_each(|row| table.row(cells(row)));
+        table.to_string() + &self.machine()
     }
 
     /// The same for a document.
     pub fn markdown(&self) -> String {
-        let mut text = "| shape | cell | threads | contender | median ms | min ms | ratio | % of GEMM peak | MB |\n".to_owned();
-        text += "|---|---|---|---|---|---|---|---|---|\n";
-        for row in &self.rows {
-            text += &format!(
-                "| {} | {} | {} | {} | {:.3} | {:.3} | {:.2} | {:.0} | {} |\n",
-                row.shape,
-                row.cell,
-                row.threads,
-                row.contender,
-                row.median_ms,
-                row.min_ms,
-                row.ratio,
-                row.gemm_percent,
-                megabytes(row.memory_bytes)
-            );
-        }
-        text + "\n" + &self.machine()
+        let line = |cells: [String; 9]| format!("| {} |\n", cells.join(" | "));
+        let header = line(COLUMNS.map(str::to_owned)) + &format!("|{}\n", "---|".repeat(COLUMNS.len()));
+        self.rows.iter().map(|row| line(cells(row))).fold(header, |text, row| text + &row) + "\n" + &self.machine()
     }
 
     fn machine(&self) -> String {
