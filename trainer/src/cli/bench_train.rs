@@ -8,6 +8,7 @@ use std::time::Instant;
 use super::numbers::count;
 use super::output::Output;
 use crate::bench::train::contender::Contender;
+use crate::bench::train::frameworks::{self, Frameworks};
 use crate::bench::train::gemm;
 use crate::bench::train::shapes::{Bench, Cell, SHAPES};
 use crate::bench::train::step::Step;
@@ -24,9 +25,9 @@ const OURS: &str = "embedded-rnn";
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Measure beside this trainer too, in turns with it.
-    #[arg(long, value_name = "TRAINER")]
-    against: Option<Rival>,
+    /// Measure beside these trainers too, in turns with them.
+    #[arg(long, value_name = "TRAINER,...", value_delimiter = ',')]
+    against: Vec<Rival>,
     /// An interpreter that has PyTorch; a virtual environment is set up in the work folder if left out.
     #[arg(long, value_name = "PYTHON")]
     python: Option<PathBuf>,
@@ -52,7 +53,59 @@ pub struct Args {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Rival {
+    /// nn.LSTM, or a cell written with its operations; with the allocator's own settings, and with better ones.
     Pytorch,
+    /// A Rust framework, built at first use.
+    Candle,
+    /// A Rust framework, built at first use.
+    Burn,
+}
+
+impl Rival {
+    /// The Rust framework that it is.
+    fn framework(self) -> Option<&'static str> {
+        match self {
+            Rival::Pytorch => None,
+            Rival::Candle => Some("candle"),
+            Rival::Burn => Some("burn"),
+        }
+    }
+}
+
+/// What competes with this trainer.
+#[derive(Debug)]
+struct Rivals {
+    torch: Option<Torch>,
+    frameworks: Option<Frameworks>,
+}
+
+impl Rivals {
+    fn new(args: &Args) -> Result<Self> {
+        let torch = args.against.contains(&Rival::Pytorch).then(|| Torch::new(args.python.as_deref(), &args.work)).transpose()?;
+        let names: Vec<&str> = args.against.iter().filter_map(|rival| rival.framework()).collect();
+        let frameworks = (!names.is_empty()).then(|| Frameworks::build(names, &args.work)).transpose()?;
+        Ok(Rivals { torch, frameworks })
+    }
+
+    fn versions(&self) -> Result<Vec<String>> {
+        let torch = self.torch.iter().map(|torch| Ok(format!("PyTorch {}", torch.version)));
+        let named = |name: &&str| Ok(format!("{name} {}", frameworks::version(name)?));
+        torch.chain(self.frameworks.iter().flat_map(|program| program.names.iter().map(named))).collect()
+    }
+
+    fn start(&self, bench: &Bench, cell: Cell, threads: usize) -> Result<Vec<Contender>> {
+        let mut contenders = Vec::new();
+        if let Some(torch) = &self.torch {
+            contenders.push(Contender::start("pytorch", &mut torch.command(bench, cell, threads))?);
+            contenders.push(Contender::start("pytorch-tuned-malloc", torch.command(bench, cell, threads).envs(TUNED))?);
+        }
+        if let Some(program) = &self.frameworks {
+            for name in &program.names {
+                contenders.push(Contender::start(name, &mut program.command(name, bench, cell, threads))?);
+            }
+        }
+        Ok(contenders)
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -70,10 +123,7 @@ pub fn run(args: &Args, output: &Output) -> Result<()> {
     if args.threads.contains(&0) {
         return Err(Error::input("--threads 0 trains nothing: use at least 1"));
     }
-    let torch = match args.against {
-        Some(Rival::Pytorch) => Some(Torch::new(args.python.as_deref(), &args.work)?),
-        None => None,
-    };
+    let rivals = Rivals::new(args)?;
     let cells = args.cell.map_or(vec![Cell::Plain, Cell::Regularized], |cell| vec![cell]);
     let peak = gemm::peak(Width::asked()?);
     let mut rows = Vec::new();
@@ -81,12 +131,12 @@ pub fn run(args: &Args, output: &Output) -> Result<()> {
         for &cell in &cells {
             for &threads in &args.threads {
                 output.say(format!("shape {}, {}, threads: {threads}", bench.name, cell.name()));
-                rows.extend(measure(bench, cell, threads, torch.as_ref(), args.rounds, peak)?);
+                rows.extend(measure(bench, cell, threads, &rivals, args.rounds, peak)?);
             }
         }
     }
     let mut versions = vec![format!("embedded-rnn {}", env!("CARGO_PKG_VERSION"))];
-    versions.extend(torch.map(|torch| format!("PyTorch {}", torch.version)));
+    versions.extend(rivals.versions()?);
     let simd = Width::asked()?.name();
     let figures = Figures { rows, gemm_peak_gflops: peak, simd, processor: processor(), versions };
     output.finish(&figures, || if args.markdown { figures.markdown() } else { figures.text() })
@@ -100,16 +150,13 @@ fn find(name: &str) -> Result<Bench> {
 }
 
 /// All contenders at one network, in turns.
-fn measure(bench: &Bench, cell: Cell, threads: usize, torch: Option<&Torch>, rounds: usize, peak: f64) -> Result<Vec<Row>> {
+fn measure(bench: &Bench, cell: Cell, threads: usize, rivals: &Rivals, rounds: usize, peak: f64) -> Result<Vec<Row>> {
     let program =
         std::env::current_exe().map_err(|reason| Error::failed(format!("this program cannot find itself: {reason}")))?;
     let mut ours = Command::new(program);
     ours.args(["bench", "worker", bench.name, cell.name(), &threads.to_string()]);
     let mut contenders = vec![Contender::start(OURS, &mut ours)?];
-    if let Some(torch) = torch {
-        contenders.push(Contender::start("pytorch", &mut torch.command(bench, cell, threads))?);
-        contenders.push(Contender::start("pytorch-tuned-malloc", torch.command(bench, cell, threads).envs(TUNED))?);
-    }
+    contenders.extend(rivals.start(bench, cell, threads)?);
     for round in 0..=rounds {
         for contender in &mut contenders {
             let steps = match round {

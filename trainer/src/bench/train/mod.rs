@@ -5,6 +5,7 @@
 //! does hits them alike; minima tell more than medians on a machine that is not idle.
 
 pub mod contender;
+pub mod frameworks;
 pub mod gemm;
 pub mod shapes;
 pub mod step;
