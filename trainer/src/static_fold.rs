@@ -23,6 +23,9 @@ pub struct StaticFold {
     /// The network that was trained on.
     #[serde(skip)]
     pub network: PlainNetwork,
+    /// The network as the last epoch of training on left it.
+    #[serde(skip)]
+    pub last: PlainNetwork,
     /// The configuration without layer norm.
     #[serde(skip)]
     pub config: Config,
@@ -82,17 +85,18 @@ pub fn static_fold(trained: &Trained<'_>, observer: &mut dyn Observer) -> Result
     let task = Task { shape: &plain_shape, regularization: &without.regularization, training: &without.training, ..task };
     let start = Params::from_plain(&plain);
     let folded = evaluate(&task, &start)?;
-    let (network, tuned) = if without.training.epochs == 0 {
-        (plain, folded)
+    let (network, last, tuned) = if without.training.epochs == 0 {
+        (plain.clone(), plain, folded)
     } else {
         let outcome = fit(&task, State::from_params(start), None, observer)?;
+        let last = PlainNetwork { skip: plain.skip.clone(), ..outcome.last.to_plain() };
         // Training on must not make it worse.
         if outcome.best.loss < folded {
-            (PlainNetwork { skip: plain.skip.clone(), ..outcome.best.params.to_plain() }, outcome.best.loss)
+            (PlainNetwork { skip: plain.skip, ..outcome.best.params.to_plain() }, last, outcome.best.loss)
         } else {
-            (plain, folded)
+            (plain, last, folded)
         }
     };
     without.training = config.training;
-    Ok(StaticFold { network, config: without, before, folded, tuned })
+    Ok(StaticFold { network, last, config: without, before, folded, tuned })
 }

@@ -203,6 +203,32 @@ fn wrong_input_is_refused_in_one_sentence() {
     assert!(said.contains(&name) && said.contains("is damaged") && said.contains("delete it"), "{said}");
 }
 
+/// The joint norm is trained, and a plain LSTM measured and exported; its training on has its own figures.
+#[test]
+fn a_statically_folded_norm_costs_a_plain_lstm() {
+    let desk = Desk::new();
+    let only = "layer-norm-joint,layer-norm-joint-static,norm-stabilizer,max-norm,swa";
+    let result = json(desk.compare("out", &["--seeds", "2", "--only", only, "--json"]));
+    let rows = result["variants"].as_array().expect("variants");
+    let row = |name: &str| rows.iter().find(|row| row["name"] == name).expect(name);
+    let (none, joint, folded) = (row("none"), row("layer-norm-joint"), row("layer-norm-joint-static"));
+    assert_eq!(folded["cost"]["layers"], none["cost"]["layers"]);
+    assert_eq!(folded["cost"]["flash_bytes"], none["cost"]["flash_bytes"]);
+    assert_ne!(joint["cost"]["layers"], none["cost"]["layers"]);
+    assert_eq!(folded["curve"], joint["curve"], "the same training comes before");
+    for stage in ["best", "last"] {
+        assert_ne!(folded[stage]["test_rmse"], joint[stage]["test_rmse"], "{stage}");
+    }
+    // What acts in training alone leaves nothing on the device.
+    for name in ["norm-stabilizer", "max-norm", "swa"] {
+        assert_eq!(row(name)["cost"]["layers"], none["cost"]["layers"]);
+        assert_ne!(row(name)["last"], none["last"], "{name}");
+    }
+    let alone = json(desk.compare("out", &["--seeds", "2", "--only", only, "--validation-only", "--json"]));
+    let validated = alone["variants"].as_array().expect("variants").iter().find(|row| row["name"] == "layer-norm-joint-static");
+    assert_eq!(validated.expect("the variant")["last"], folded["last"]["validation_rmse"]);
+}
+
 /// No test error anywhere: not on the terminal, not in a file.
 #[test]
 fn validation_alone_says_nothing_of_the_test_windows() {

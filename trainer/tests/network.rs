@@ -1,6 +1,6 @@
 //! What the network does under its regularizers, number types, paddings and batch sizes.
 
-use embedded_rnn_trainer::network::plain::{NormForm, PlainLstm};
+use embedded_rnn_trainer::network::plain::{NormForm, PlainLstm, PlainNetwork};
 use embedded_rnn_trainer::network::shape::Norm;
 use embedded_rnn_trainer::network::{MaskKey, Mode, Params, Real, Shape, Workspace, init::initialize};
 use embedded_rnn_trainer::random::Key;
@@ -29,7 +29,7 @@ fn more(scaling: Scaling) -> Regularization {
         cell: CellDropout { drop: 0.1, scaling: None },
         weight_drop: WeightDrop { drop: 0.3, scaling },
         noise: Noise { input: 0.2, weights: 0.0 },
-        activation: ActivationPenalty { ar: 0.3, tar: 0.2 },
+        activation: ActivationPenalty { ar: 0.3, tar: 0.2, norm: 0.4 },
         ..everything
     }
 }
@@ -427,6 +427,61 @@ fn test_time_is_the_mean_of_training_on_a_linear_cell() {
                 assert!(deviation > 1e-3 * mean[k].abs(), "no mask at work in {settings:?}");
                 assert!(error < 4.0 * deviation / (draws as f64).sqrt(), "{error} of {deviation} with {settings:?}");
             }
+        }
+    }
+}
+
+/// Every h of the last layer, `[T][H]`, by the textbook's equations.
+fn states(plain: &PlainNetwork, window: &[f64]) -> Vec<Vec<f64>> {
+    let sigmoid = |a: f64| 1.0 / (1.0 + (-a).exp());
+    let mut inputs: Vec<Vec<f64>> = window.chunks(plain.layers[0].inputs).map(<[f64]>::to_vec).collect();
+    for layer in &plain.layers {
+        let (mut h, mut c) = (vec![0.0; layer.hidden], vec![0.0; layer.hidden]);
+        for x in &mut inputs {
+            let dot = |row: &[f64], x: &[f64]| row.iter().zip(x).map(|(w, x)| w * x).sum::<f64>();
+            let a = |row: usize| {
+                dot(&layer.w[row * layer.inputs..][..layer.inputs], x)
+                    + dot(&layer.u[row * layer.hidden..][..layer.hidden], &h)
+                    + layer.b[row]
+            };
+            let gates: Vec<f64> = (0..4 * layer.hidden).map(a).collect();
+            for unit in 0..layer.hidden {
+                let [i, f, g, o] = [0, 1, 2, 3].map(|gate| gates[gate * layer.hidden + unit]);
+                c[unit] = sigmoid(f) * c[unit] + sigmoid(i) * g.tanh();
+                h[unit] = sigmoid(o) * c[unit].tanh();
+            }
+            *x = h.clone();
+        }
+    }
+    inputs
+}
+
+/// Over a batch that is worked on in several parts, and one that is smaller than the workspace was made for.
+#[test]
+fn the_norm_stabilizer_is_its_papers_equation_on_the_last_layer() {
+    let (steps, beta) = (6, 0.7);
+    for hidden in [vec![5], vec![20, 18]] {
+        let params: Params<f64> = initialize(&Shape { inputs: 3, hidden, outputs: 2, norm: None, head_norm: None }, 4);
+        let plain = params.to_plain();
+        let settings = Regularization {
+            activation: ActivationPenalty { norm: beta, ..ActivationPenalty::default() },
+            // Not on the states that recur.
+            dropout: Dropout { output: 0.5, ..Dropout::default() },
+            ..Regularization::default()
+        };
+        let mut workspace = Workspace::new(params.shape(), &settings, steps, 131);
+        for rows in [131, 7, 1] {
+            let x: Vec<f64> = windows(rows * steps * 3);
+            workspace.forward(&params, &x, training(1));
+            let mut sum = 0.0;
+            for window in x.chunks(steps * 3) {
+                let norms: Vec<f64> =
+                    states(&plain, window).iter().map(|h| h.iter().map(|h| h * h).sum::<f64>().sqrt()).collect();
+                sum += norms.windows(2).map(|pair| (pair[1] - pair[0]).powi(2)).sum::<f64>();
+            }
+            let expected = beta * sum / ((steps - 1) * rows) as f64;
+            let found = workspace.activation_penalty();
+            assert!((found / expected - 1.0).abs() < 1e-12, "{rows} rows: {found} {expected}");
         }
     }
 }

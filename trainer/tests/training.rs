@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use embedded_rnn_trainer::config::{Loss, Training};
 use embedded_rnn_trainer::error::Error;
-use embedded_rnn_trainer::network::plain::NormForm;
+use embedded_rnn_trainer::network::plain::{NormForm, PlainLstm};
 use embedded_rnn_trainer::network::shape::Norm;
 use embedded_rnn_trainer::network::{Mode, Params, Shape, Workspace, init::initialize};
 use embedded_rnn_trainer::regularize::group_lasso::{Groups, norm};
 use embedded_rnn_trainer::regularize::settings::{
-    ActivationPenalty, CandidateDropout, CellDropout, Dropout, Gates, GroupLasso, Mask, Noise, Reading, RecurrentDropout,
-    Regularization, Scaling, WeightDrop, Zoneout,
+    ActivationPenalty, CandidateDropout, CellDropout, Dropout, Every, Gates, GroupLasso, Mask, Noise, Reading, RecurrentDropout,
+    Regularization, Scaling, StochasticAverage, WeightDrop, Zoneout,
 };
 use embedded_rnn_trainer::train::batches::Windows;
 use embedded_rnn_trainer::train::{CheckpointFile, Ending, EpochReport, Observer, Outcome, State, StepReport, Task, fit};
@@ -65,9 +65,10 @@ fn everything() -> Regularization {
         cell: CellDropout { drop: 0.02, scaling: None },
         weight_drop: WeightDrop { drop: 0.1, scaling: Scaling::Inverted },
         noise: Noise { input: 0.02, weights: 0.01 },
-        activation: ActivationPenalty { ar: 0.01, tar: 0.01 },
+        activation: ActivationPenalty { ar: 0.01, tar: 0.01, norm: 0.01 },
         group_lasso: GroupLasso { strength: 1e-4, ..GroupLasso::default() },
         average: 0.9,
+        max_norm: 1.1,
         decay_biases: true,
         l1: 1e-5,
         l2: 1e-5,
@@ -168,7 +169,9 @@ fn the_same_seed_gives_the_same_bits_and_another_does_not() {
 
 #[test]
 fn a_resumed_training_ends_with_the_same_bytes() {
-    for (shape, settings) in [(shape(), everything()), (normed(), separate())] {
+    let equal = |every| Regularization { average: 0.0, swa: StochasticAverage { from: 0.5, every }, ..everything() };
+    let (epochs, steps) = (equal(Every::Epoch), equal(Every::Step));
+    for (shape, settings) in [(shape(), everything()), (normed(), separate()), (shape(), epochs), (shape(), steps)] {
         let folder = tempfile::tempdir().expect("a folder");
         let (whole, parts) = (file(&folder, "whole"), file(&folder, "parts"));
         let task = |start: State, file: &CheckpointFile, observer: &mut dyn Observer| {
@@ -233,11 +236,141 @@ fn the_average_is_what_is_validated_and_kept_and_training_does_not_see_it() {
     assert!((last / reported - 1.0).abs() < 1e-5, "{last} {reported}");
 }
 
+/// The weights after each of some epochs.
+fn weights_after(epochs: std::ops::RangeInclusive<usize>, training: &Training, settings: &Regularization) -> Vec<Params<f32>> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = file(&folder, "checkpoint");
+    let after = |epoch| {
+        let mut counter = Counter { stop_after: Some(epoch), ..Counter::default() };
+        run(training, settings, (&TRAIN, &VALIDATION), State::new(&shape(), 3), Some(&file), &mut counter)
+            .expect("a trained network");
+        file.load(&shape()).expect("the checkpoint").params
+    };
+    epochs.map(after).collect()
+}
+
+fn mean(all: &[Params<f32>]) -> Vec<f64> {
+    let value = |index: usize| all.iter().map(|params| f64::from(params.values[index])).sum::<f64>() / all.len() as f64;
+    (0..all[0].values.len()).map(value).collect()
+}
+
+fn assert_near(found: &Params<f32>, expected: &[f64]) {
+    assert!(found.values.iter().zip(expected).all(|(a, b)| (f64::from(*a) - b).abs() < 1e-6));
+}
+
+#[test]
+fn the_equal_average_is_the_mean_of_the_last_epochs_weights_or_steps() {
+    // A batch holds all windows: an epoch is a step, and both kinds take the same weights.
+    let one = Training { epochs: 8, batch: 1000, warmup: 0, ..training() };
+    for (training, every) in [(&training(), Every::Epoch), (&one, Every::Epoch), (&one, Every::Step)] {
+        let settings = Regularization { swa: StochasticAverage { from: 0.5, every }, ..Regularization::default() };
+        let outcome = run(training, &settings, (&TRAIN, &VALIDATION), State::new(&shape(), 3), None, &mut ()).expect("a network");
+        let first = training.epochs / 2 + 1;
+        let all = weights_after(first..=training.epochs, training, &settings);
+        assert_eq!(all.len(), training.epochs / 2);
+        assert_near(&outcome.last, &mean(&all));
+        assert!(outcome.last.values.iter().zip(&all.last().expect("the last").values).any(|(a, b)| (a - b).abs() > 1e-4));
+        // Validated with the mean, from the first averaged epoch on.
+        let reported = outcome.history.last().expect("an epoch").validation_loss;
+        let loss = validation_loss(&outcome.last, &settings);
+        assert!((loss / reported - 1.0).abs() < 1e-5, "{loss} {reported}");
+        // The rate falls until then, and stays.
+        let rates: Vec<f64> = outcome.history.iter().map(|report| report.learning_rate).collect();
+        assert!(rates[first - 1..].iter().all(|rate| *rate == rates[first - 1]), "{rates:?}");
+        assert!(rates[first - 1] > 0.3 * training.learning_rate && rates[first - 1] < 0.7 * training.learning_rate, "{rates:?}");
+    }
+}
+
+/// Several steps an epoch: all of them are taken, not the epochs' last.
+#[test]
+fn an_average_over_steps_is_over_all_of_them() {
+    let settings = |every| Regularization { swa: StochasticAverage { from: 0.5, every }, ..Regularization::default() };
+    let outcome = |every| {
+        run(&training(), &settings(every), (&TRAIN, &VALIDATION), State::new(&shape(), 3), None, &mut ()).expect("a network")
+    };
+    let (epochs, steps) = (outcome(Every::Epoch), outcome(Every::Step));
+    // Training does not see the average.
+    for (a, b) in epochs.history.iter().zip(&steps.history) {
+        assert_eq!((a.train_loss, a.learning_rate), (b.train_loss, b.learning_rate));
+        assert_eq!(a.validation_loss == b.validation_loss, a.epoch < 4);
+    }
+}
+
+/// Incoming weights of every gate of every unit.
+fn lengths(params: &Params<f32>) -> Vec<f64> {
+    let plain = params.to_plain();
+    let of_layer = |layer: &PlainLstm| {
+        let row = |row: usize| {
+            let incoming = layer.w[row * layer.inputs..][..layer.inputs].iter();
+            incoming.chain(&layer.u[row * layer.hidden..][..layer.hidden]).map(|v| v * v).sum::<f64>().sqrt()
+        };
+        (0..4 * layer.hidden).map(row).collect::<Vec<f64>>()
+    };
+    plain.layers.iter().flat_map(of_layer).collect()
+}
+
+#[test]
+fn max_norm_holds_at_the_end_of_a_training_and_in_its_averages() {
+    let swa = StochasticAverage { from: 0.5, every: Every::Step };
+    let plain = Regularization::default();
+    for settings in [plain, Regularization { average: 0.9, ..plain }, Regularization { swa, ..plain }] {
+        let settings = Regularization { max_norm: 1.05, ..settings };
+        let outcome =
+            run(&training(), &settings, (&TRAIN, &VALIDATION), State::new(&shape(), 3), None, &mut ()).expect("a network");
+        for params in [&outcome.last, &outcome.best.params] {
+            let lengths = lengths(params);
+            let longest = lengths.iter().copied().fold(0.0, f64::max);
+            assert!(longest <= 1.05 * (1.0 + 1e-6) && longest > 1.04, "{longest}");
+        }
+        let free = Regularization { max_norm: 0.0, ..settings };
+        let free = run(&training(), &free, (&TRAIN, &VALIDATION), State::new(&shape(), 3), None, &mut ()).expect("a network");
+        assert!(lengths(&free.last).iter().any(|length| *length > 1.1));
+    }
+}
+
+#[test]
+fn what_is_switched_off_or_never_reached_changes_no_bit() {
+    let outcome = |settings: &Regularization| {
+        run(&training(), settings, (&TRAIN, &VALIDATION), State::new(&shape(), 3), None, &mut ()).expect("a trained network")
+    };
+    let plain = Regularization::default();
+    let expected = outcome(&plain);
+    let none = StochasticAverage { from: 0.0, every: Every::Step };
+    assert_eq!(outcome(&Regularization { swa: none, ..plain }), expected);
+    assert_eq!(outcome(&Regularization { max_norm: 1e9, ..plain }), expected);
+    // The buffers of the penalties are there, and nothing is added.
+    let tiny = ActivationPenalty { norm: 1e-300, ..ActivationPenalty::default() };
+    assert_eq!(outcome(&Regularization { activation: tiny, ..plain }), expected);
+    // And each does something where it is on.
+    let some = ActivationPenalty { norm: 0.1, ..ActivationPenalty::default() };
+    assert_ne!(outcome(&Regularization { activation: some, ..plain }), expected);
+    assert_ne!(outcome(&Regularization { max_norm: 1.0, ..plain }), expected);
+    assert_ne!(outcome(&Regularization { swa: StochasticAverage { from: 0.5, ..none }, ..plain }), expected);
+}
+
+#[test]
+fn any_number_of_threads_gives_the_same_bits() {
+    let swa = StochasticAverage { from: 0.3, every: Every::Step };
+    for settings in [everything(), Regularization { average: 0.0, swa, ..everything() }] {
+        // Four parts a batch.
+        let (training, shape) = (Training { batch: 75, ..training() }, shape());
+        let outcome = |threads| {
+            let (regularization, training) = (&settings, &training);
+            let (train, validation) = (&TRAIN, &VALIDATION);
+            let task = Task { shape: &shape, steps: STEPS, regularization, training, train, validation, threads: Some(threads) };
+            fit(&task, State::new(&shape, 3), None, &mut ()).expect("a trained network")
+        };
+        let one = outcome(1);
+        assert!([2, 3, 4].into_iter().all(|threads| outcome(threads) == one));
+    }
+}
+
 #[test]
 fn group_lasso_removes_units_and_what_is_left_still_forecasts() {
-    for (shape, average) in [(shape(), 0.0), (normed(), 0.0), (shape(), 0.95)] {
+    for (shape, average, from) in [(shape(), 0.0, 0.0), (normed(), 0.0, 0.0), (shape(), 0.95, 0.0), (shape(), 0.0, 0.75)] {
         let group_lasso = GroupLasso { strength: 0.007, ..GroupLasso::default() };
-        let settings = Regularization { group_lasso, average, ..Regularization::default() };
+        let swa = StochasticAverage { from, every: Every::Step };
+        let settings = Regularization { group_lasso, average, swa, ..Regularization::default() };
         let training = Training { epochs: 80, ..training() };
         let folder = tempfile::tempdir().expect("a folder");
         let file = file(&folder, "checkpoint");

@@ -19,7 +19,7 @@ fn settings(gates: Gates, scaling: Scaling, mask: Mask, reading: Reading) -> Reg
         cell: CellDropout { drop: 0.1, scaling: None },
         weight_drop: WeightDrop { drop: 0.3, scaling },
         noise: Noise { input: 0.1, weights: 0.05 },
-        activation: ActivationPenalty { ar: 0.5, tar: 0.7 },
+        activation: ActivationPenalty { ar: 0.5, tar: 0.7, norm: 0.6 },
         zoneout: Zoneout { cell: 0.4, hidden: 0.2, reading },
         ..Regularization::default()
     }

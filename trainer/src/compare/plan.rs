@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::rates::{FACTORS, scaled};
 use super::variants::{CONFIGURATION, NONE, VARIANTS};
 use crate::config::place::closest;
-use crate::config::{Config, Data, Export};
+use crate::config::{Config, Data, Export, Fold};
 use crate::data::{Dataset, Part};
 use crate::error::{Error, Result};
 use crate::regularize::settings::Regularization;
@@ -25,6 +25,8 @@ pub struct Chosen {
     pub reason: &'static str,
     /// The same settings, parsed.
     pub regularization: Regularization,
+    /// What becomes of layer norm.
+    pub fold: Fold,
 }
 
 /// A variant that this configuration has no use for.
@@ -94,7 +96,7 @@ impl<'a> Plan<'a> {
                 let (regularization, settings) = parsed.map_err(|reason| {
                     Error::failed(format!("the settings of variant {} cannot be scaled: {reason}", variant.name))
                 })?;
-                let candidate = Chosen { name, settings, reason: variant.reason, regularization };
+                let candidate = Chosen { name, settings, regularization, ..variant.clone() };
                 match objection(config, &candidate, &variants) {
                     None => variants.push(candidate),
                     Some(reason) => left_out.push(LeftOut { name: candidate.name, reason }),
@@ -126,7 +128,7 @@ impl<'a> Plan<'a> {
 
     /// The configuration of a run.
     pub fn config_of(&self, variant: usize, seed: u64) -> Config {
-        let mut config = varied(self.config, &self.variants[variant].regularization);
+        let mut config = varied(self.config, &self.variants[variant]);
         config.training.seed = seed;
         config
     }
@@ -155,14 +157,20 @@ fn choose(config: &Config, only: &[String]) -> Result<(Vec<Chosen>, Vec<LeftOut>
     let shipped = VARIANTS.iter().map(|variant| {
         let regularization = toml::from_str(variant.settings)
             .map_err(|reason| Error::failed(format!("the settings of variant {} are broken: {reason}", variant.name)))?;
-        let settings = variant.settings.to_owned();
-        Ok(Chosen { name: variant.name.to_owned(), settings, reason: variant.reason, regularization })
+        Ok(Chosen {
+            name: variant.name.to_owned(),
+            settings: variant.settings.to_owned(),
+            reason: variant.reason,
+            regularization,
+            fold: variant.fold,
+        })
     });
     let own: Result<Chosen> = Ok(Chosen {
         name: CONFIGURATION.to_owned(),
         settings: written(&config.regularization)?,
         reason: "what the configuration says",
         regularization: config.regularization,
+        fold: Fold::Exact,
     });
     for variant in shipped.chain([own]) {
         let variant = variant?;
@@ -181,18 +189,20 @@ fn choose(config: &Config, only: &[String]) -> Result<(Vec<Chosen>, Vec<LeftOut>
 /// Why a variant does not apply to a configuration.
 fn objection(config: &Config, variant: &Chosen, before: &[Chosen]) -> Option<String> {
     let settings = &variant.regularization;
-    if let Some(same) = before.iter().find(|other| other.regularization == *settings) {
+    if let Some(same) = before.iter().find(|other| other.regularization == *settings && other.fold == variant.fold) {
         return Some(format!("its settings are those of {}", same.name));
     }
     if settings.dropout.between > 0.0 && config.network.hidden.len() == 1 {
         return Some("the network has one layer, with nothing between".into());
     }
-    varied(config, settings).validate().err().map(|error| error.to_string())
+    varied(config, variant).validate().err().map(|error| error.to_string())
 }
 
-/// The configuration with other settings. All are exported as they are: static folding would train some of them longer than others.
-fn varied(config: &Config, settings: &Regularization) -> Config {
-    Config { regularization: *settings, export: Export::default(), ..config.clone() }
+/// The configuration with other settings. All are exported as they are, but for the variant that is about static folding: it would train
+/// some of them longer than others.
+fn varied(config: &Config, variant: &Chosen) -> Config {
+    let export = Export { fold: variant.fold, ..Export::default() };
+    Config { regularization: variant.regularization, export, ..config.clone() }
 }
 
 /// What of the settings differs from the defaults, as TOML, a line for each key of the table.

@@ -411,6 +411,7 @@ pub(super) mod testing {
             settings: format!("{name} = \"<0.1>\""),
             reason: "for the test",
             regularization: Default::default(),
+            fold: Default::default(),
         };
         let runs = |name: &str, errors: [(f64, f64); 3]| -> Vec<Record> {
             (0..3u64).zip(errors).map(|(seed, (best, last))| record(name, seed, best, last)).collect()

@@ -1,4 +1,5 @@
-//! One run: train, measure both sets of weights, and for the first seed export the device file.
+//! One run: train, fold statically where the variant is about that, measure both sets of weights, and for the first seed export the device
+//! file.
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -9,7 +10,7 @@ use super::plan::{Plan, Run};
 use super::record::{DeviceCost, Fate, LayerShape, Measured, Point, Record, Trained, Validated};
 use super::statistics::tenth;
 use super::store::Store;
-use crate::config::Config;
+use crate::config::{Config, Fold};
 use crate::data::{Augmented, Dataset, Part};
 use crate::error::{Error, Result};
 use crate::evaluate::device::{DeviceModel, ModelBytes};
@@ -17,6 +18,7 @@ use crate::export::{self, Exported, Format, export};
 use crate::files::write_atomically;
 use crate::network::{Params, Workspace};
 use crate::report::run_folder::shape;
+use crate::static_fold::static_fold;
 use crate::train::{EpochReport, Observer, Outcome, State, StepReport, Task, fit};
 
 /// Times every optimizer step; validation is left out.
@@ -47,9 +49,10 @@ pub(super) fn train(plan: &Plan<'_>, run: &Run, store: &Store, tick: &dyn Fn(u64
     let mut clock = Clock { since: Instant::now(), seconds: Vec::new(), tick };
     let outcome = fit_one(&config, dataset, &mut clock);
     tick(plan.steps().saturating_sub(clock.seconds.len() as u64));
+    let outcome = outcome.and_then(|outcome| Ok((networks(&config, dataset, &outcome)?, outcome)));
     let outcome = match outcome {
-        Ok(outcome) if plan.validation_only => Fate::Validated(Box::new(validated(&config, dataset, &outcome))),
-        Ok(outcome) => Fate::Trained(Box::new(measured(&config, dataset, &outcome, &clock, run, store)?)),
+        Ok((networks, outcome)) if plan.validation_only => Fate::Validated(Box::new(validated(&networks, dataset, &outcome))),
+        Ok((networks, outcome)) => Fate::Trained(Box::new(measured(&networks, dataset, &outcome, &clock, run, store)?)),
         Err(Error::Failed(reason)) => Fate::Diverged { reason },
         Err(error) => return Err(error),
     };
@@ -72,14 +75,47 @@ fn fit_one(config: &Config, dataset: &Dataset, clock: &mut Clock<'_>) -> Result<
     fit(&task, State::new(&shape, seed), None, clock)
 }
 
+/// What of a training is measured and exported.
+struct Networks {
+    /// What the network runs under: the run's own, without layer norm where it was folded statically.
+    config: Config,
+    /// Of the epoch with the lowest validation loss.
+    best: Params<f32>,
+    /// Of the last epoch.
+    last: Params<f32>,
+    /// Why the best one may not be exported.
+    refusal: Option<String>,
+}
+
+/// The two sets of weights of a training; under static folding each of them folded and trained on, the last one to its last epoch.
+fn networks(config: &Config, dataset: &Dataset, outcome: &Outcome) -> Result<Networks> {
+    let (best, last) = (&outcome.best.params, &outcome.last);
+    if config.export.fold == Fold::Exact {
+        return Ok(Networks { config: config.clone(), best: best.clone(), last: last.clone(), refusal: None });
+    }
+    let fold = |params: &Params<f32>| {
+        let network = params.to_plain();
+        static_fold(&export::Trained { network: &network, config, dataset }, &mut ())
+    };
+    let (best, last) = (fold(best)?, fold(last)?);
+    let refusal = match best.check() {
+        Ok(()) => None,
+        Err(Error::Failed(reason)) => Some(reason),
+        Err(error) => return Err(error),
+    };
+    let params = |network| Params::from_plain(network);
+    Ok(Networks { best: params(&best.network), last: params(&last.last), config: best.config, refusal })
+}
+
 /// The validation errors alone.
-fn validated(config: &Config, dataset: &Dataset, outcome: &Outcome) -> Validated {
+fn validated(networks: &Networks, dataset: &Dataset, outcome: &Outcome) -> Validated {
+    let config = &networks.config;
     let mut workspace = Workspace::new(&shape(config, dataset), &config.regularization, dataset.steps(), ROWS);
     let mut measure = |params: &Params<f32>| errors(&mut workspace, params, &dataset.windows(Part::Validation));
     Validated {
         best_epoch: outcome.best.epoch,
-        best: measure(&outcome.best.params),
-        last: measure(&outcome.last),
+        best: measure(&networks.best),
+        last: measure(&networks.last),
         curve: curve(outcome),
     }
 }
@@ -94,21 +130,22 @@ fn curve(outcome: &Outcome) -> Vec<Point> {
 }
 
 fn measured(
-    config: &Config,
+    networks: &Networks,
     dataset: &Dataset,
     outcome: &Outcome,
     clock: &Clock<'_>,
     run: &Run,
     store: &Store,
 ) -> Result<Trained> {
+    let config = &networks.config;
     let mut workspace = Workspace::new(&shape(config, dataset), &config.regularization, dataset.steps(), ROWS);
     let mut measure = |params: &Params<f32>| Measured {
         validation: errors(&mut workspace, params, &dataset.windows(Part::Validation)),
         test: errors(&mut workspace, params, &dataset.windows(Part::Test)),
     };
-    let (best, last) = (measure(&outcome.best.params), measure(&outcome.last));
+    let (best, last) = (measure(&networks.best), measure(&networks.last));
     // The first seed's files. A result that fails is noted; what cannot be written ends the comparison.
-    let mut export_failure = None;
+    let mut export_failure = networks.refusal.clone();
     let mut file = |wanted: bool, params: &Params<f32>, stem: &str| -> Result<Option<DeviceCost>> {
         if !(wanted && run.seed == 0) {
             return Ok(None);
@@ -122,9 +159,9 @@ fn measured(
             Err(error) => Err(error),
         }
     };
-    let device = file(true, &outcome.best.params, &run.stem)?;
+    let device = file(networks.refusal.is_none(), &networks.best, &run.stem)?;
     let removes_units = config.regularization.group_lasso.strength > 0.0;
-    let device_last = file(removes_units, &outcome.last, &format!("{}-last", run.stem))?;
+    let device_last = file(removes_units, &networks.last, &format!("{}-last", run.stem))?;
     Ok(Trained {
         best_epoch: outcome.best.epoch,
         steps: outcome.history.last().map_or(0, |report| report.step),

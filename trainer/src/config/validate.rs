@@ -3,7 +3,7 @@
 use super::{Config, Fold, Network, Normalization, Split};
 use crate::error::{Error, Result};
 use crate::network::plain::NormForm;
-use crate::regularize::settings::{Gates, Mask, Scaling};
+use crate::regularize::settings::{Gates, Mask, Regularization, Scaling};
 
 /// Units of an LSTM layer, at most.
 pub const MAX_HIDDEN: usize = 512;
@@ -283,6 +283,7 @@ fn regularization(config: &Config) -> Check {
     not_negative("regularization.noise.weights", settings.noise.weights)?;
     not_negative("regularization.activation.ar", settings.activation.ar)?;
     not_negative("regularization.activation.tar", settings.activation.tar)?;
+    not_negative("regularization.activation.norm", settings.activation.norm)?;
     not_negative("regularization.group_lasso.strength", settings.group_lasso.strength)?;
     not_negative("regularization.group_lasso.threshold", settings.group_lasso.threshold)?;
     layer_norm(config)?;
@@ -292,6 +293,8 @@ fn regularization(config: &Config) -> Check {
             format!("regularization.average = {} is out of range: use 0 (off) or more, and less than 1", settings.average),
         );
     }
+    averaging(settings)?;
+    max_norm(settings)?;
     not_negative("regularization.l1", settings.l1)?;
     not_negative("regularization.l2", settings.l2)?;
     not_negative("regularization.decay", settings.decay)?;
@@ -303,6 +306,44 @@ fn regularization(config: &Config) -> Check {
                 "regularization.amplitude = {} scales what is left after the window's last value is subtracted: \
                  set window.normalization = \"last\", or the amplitude to 0",
                 settings.amplitude
+            ),
+        );
+    }
+    Ok(())
+}
+
+fn averaging(settings: &Regularization) -> Check {
+    let from = settings.swa.from;
+    if !(0.0..1.0).contains(&from) {
+        return refuse(
+            "regularization.swa.from",
+            format!(
+                "regularization.swa.from = {from} is no share of the epochs: use 0 (off) or more, and less than 1; 0.75 averages the last quarter"
+            ),
+        );
+    }
+    if from > 0.0 && settings.average > 0.0 {
+        return refuse(
+            "regularization.swa.from",
+            format!(
+                "regularization.swa.from = {from} and regularization.average = {} are two averages of the same weights, and one alone can be \
+                 validated and exported: leave one of them out",
+                settings.average
+            ),
+        );
+    }
+    Ok(())
+}
+
+fn max_norm(settings: &Regularization) -> Check {
+    let radius = settings.max_norm;
+    not_negative("regularization.max_norm", radius)?;
+    if radius > 0.0 && settings.layer_norm.form.is_some() {
+        return refuse(
+            "regularization.max_norm",
+            format!(
+                "regularization.max_norm = {radius} bounds the size of weights, and regularization.layer_norm.form divides that size out \
+                 again, so that nothing would be bounded: leave one of them out"
             ),
         );
     }
@@ -385,6 +426,7 @@ mod tests {
 
     use super::*;
     use crate::config::{Names, Skip};
+    use crate::regularize::settings::Every;
 
     fn good() -> Config {
         let text =
@@ -463,6 +505,22 @@ mod tests {
             (|c| c.regularization.noise.weights = f64::NAN, "regularization.noise.weights = NaN is out of range"),
             (|c| c.regularization.activation.ar = -2.0, "regularization.activation.ar = -2 is out of range"),
             (|c| c.regularization.activation.tar = f64::INFINITY, "regularization.activation.tar = inf is out of range"),
+            (|c| c.regularization.activation.norm = -1.0, "regularization.activation.norm = -1 is out of range: use 0 (off)"),
+            (|c| c.regularization.activation.norm = f64::NAN, "regularization.activation.norm = NaN is out of range"),
+            (|c| c.regularization.max_norm = -3.0, "regularization.max_norm = -3 is out of range: use 0 (off)"),
+            (|c| c.regularization.max_norm = f64::NAN, "regularization.max_norm = NaN is out of range"),
+            (|c| c.regularization.max_norm = f64::INFINITY, "regularization.max_norm = inf is out of range"),
+            (
+                |c| (c.regularization.max_norm, c.regularization.layer_norm.form) = (3.0, Some(NormForm::Joint)),
+                "regularization.max_norm = 3 bounds the size of weights, and regularization.layer_norm.form divides that size out",
+            ),
+            (|c| c.regularization.swa.from = 1.0, "regularization.swa.from = 1 is no share of the epochs: use 0 (off)"),
+            (|c| c.regularization.swa.from = -0.1, "regularization.swa.from = -0.1 is no share of the epochs"),
+            (|c| c.regularization.swa.from = f64::NAN, "regularization.swa.from = NaN is no share of the epochs"),
+            (
+                |c| (c.regularization.swa.from, c.regularization.average) = (0.75, 0.99),
+                "regularization.swa.from = 0.75 and regularization.average = 0.99 are two averages of the same weights",
+            ),
             (|c| c.regularization.group_lasso.strength = -1.0, "regularization.group_lasso.strength = -1 is out of range"),
             (|c| c.regularization.group_lasso.threshold = -1.0, "regularization.group_lasso.threshold = -1 is out of range"),
             (|c| c.regularization.layer_norm.epsilon = 0.0, "regularization.layer_norm.epsilon = 0 is out of range"),
@@ -533,6 +591,10 @@ mod tests {
                 c.regularization.group_lasso.strength = 0.01;
             },
             |c| c.regularization.average = 0.999,
+            |c| (c.regularization.swa.from, c.regularization.swa.every) = (0.5, Every::Step),
+            |c| (c.regularization.max_norm, c.regularization.layer_norm.head) = (3.0, true),
+            |c| (c.regularization.max_norm, c.regularization.average) = (3.0, 0.99),
+            |c| (c.regularization.max_norm, c.regularization.group_lasso.strength) = (3.0, 0.01),
             |c| (c.regularization.layer_norm.head, c.network.hidden) = (true, vec![2, 3]),
             |c| (c.regularization.layer_norm.head, c.regularization.group_lasso.strength) = (true, 0.01),
         ];

@@ -28,7 +28,7 @@
 //!
 //! What changes the network instead is no rewrite and comes before all of them: [`units::zero_groups`], with its own line in the
 //! certificate, and [`static_norm`], after which the network must be trained on. Masks of any duration and number have the same mean,
-//! so variational masks fold as per-step ones do; noise, penalties and averaged weights leave nothing to fold.
+//! so variational masks fold as per-step ones do; noise, penalties, bounds and averaged weights leave nothing to fold.
 //!
 //! **`q` is the keep probability.** Rates in the configuration are *drop* probabilities `p`, and the mean of a masked activation is
 //! `(1-p)` times the activation, so classical dropout multiplies by `q = 1 - p` at test time. Tutorials that say "multiply by p" either

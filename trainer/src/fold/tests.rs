@@ -8,8 +8,8 @@ use super::{MeanNetwork, Target, certify, fold, units, zero_groups};
 use crate::config::Normalization;
 use crate::network::plain::{NormForm, PlainNetwork};
 use crate::regularize::settings::{
-    ActivationPenalty, CandidateDropout, CellDropout, Dropout, Gates, GroupLasso, LayerNorm, Mask, Noise, Reading,
-    RecurrentDropout, Regularization, Scaling, WeightDrop, Zoneout,
+    ActivationPenalty, CandidateDropout, CellDropout, Dropout, Every, Gates, GroupLasso, LayerNorm, Mask, Noise, Reading,
+    RecurrentDropout, Regularization, Scaling, StochasticAverage, WeightDrop, Zoneout,
 };
 
 /// A rate that is off in a third of the cases.
@@ -167,7 +167,7 @@ proptest! {
 fn every_kind_alone() {
     let dropout = |input, between, output| Dropout { input, between, output, scaling: Scaling::Classical, ..Dropout::default() };
     let none = Regularization::default;
-    let kinds: [(&str, Regularization, usize); 19] = [
+    let kinds: [(&str, Regularization, usize); 21] = [
         ("none", none(), 0),
         ("input dropout", Regularization { dropout: dropout(0.2, 0.0, 0.0), ..none() }, 1),
         ("dropout between layers", Regularization { dropout: dropout(0.0, 0.3, 0.0), ..none() }, 1),
@@ -229,7 +229,9 @@ fn every_kind_alone() {
             0,
         ),
         ("noise", Regularization { noise: Noise { input: 0.1, weights: 0.05 }, ..none() }, 0),
-        ("activation penalties", Regularization { activation: ActivationPenalty { ar: 1.0, tar: 1.0 }, ..none() }, 0),
+        ("activation penalties", Regularization { activation: ActivationPenalty { ar: 1.0, tar: 1.0, norm: 1.0 }, ..none() }, 0),
+        ("max-norm", Regularization { max_norm: 1.0, ..none() }, 0),
+        ("equal averaging", Regularization { swa: StochasticAverage { from: 0.5, every: Every::Epoch }, ..none() }, 0),
         ("averaging and decay", Regularization { average: 0.99, decay: 0.1, l1: 0.1, l2: 0.1, decay_biases: true, ..none() }, 0),
         ("group lasso", Regularization { group_lasso: GroupLasso { strength: 0.01, threshold: 1e-3 }, ..none() }, 1),
     ];

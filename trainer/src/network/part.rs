@@ -57,8 +57,7 @@ impl<R: Real> Part<R> {
             };
             Layer::new(width, sizes, (steps, rows))
         };
-        let penalized = activation.ar > 0.0 || activation.tar > 0.0;
-        let outputs = if penalized { steps * rows * blocks(shape.head_inputs()) } else { 0 };
+        let outputs = if activation.is_on() { steps * rows * blocks(shape.head_inputs()) } else { 0 };
         Part {
             layers: (0..shape.hidden.len()).map(layer).collect(),
             head: Head::new(width, shape, rows),

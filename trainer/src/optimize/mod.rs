@@ -2,6 +2,7 @@
 
 pub mod adamw;
 pub mod clip;
+pub mod max_norm;
 pub mod proximal;
 pub mod schedule;
 

@@ -1,8 +1,9 @@
 //! Penalties on the last layer's h (Merity et al., arXiv 1708.01009): activation regularization, `ar * mean (m*h_t)^2` with the output
 //! dropout's mask m, and temporal activation regularization, `tar * mean (h_t - h_(t-1))^2` from the second step on. Means are over
-//! rows, steps and units.
+//! rows, steps and units. The norm stabilizer ([`norm_stabilizer`]) is a third.
 
 use super::factors::Factors;
+use super::norm_stabilizer;
 use super::settings::ActivationPenalty;
 use crate::network::Real;
 use crate::network::lanes::{Lanes, add, multiply};
@@ -37,7 +38,11 @@ impl<R: Real> Activations<'_, R> {
             changes += later.iter().zip(earlier).map(|(&a, &b)| square(a - b)).sum::<f64>();
         }
         let (ar, tar) = self.weights(settings);
-        ar * squares + tar * changes
+        let mut sum = ar * squares + tar * changes;
+        if settings.norm > 0.0 {
+            sum += settings.norm * norm_stabilizer::value(self);
+        }
+        sum
     }
 
     /// Adds the penalty's gradient with respect to h, `[T][B][N]`.
@@ -58,6 +63,9 @@ impl<R: Real> Activations<'_, R> {
             let change: Lanes<R> = std::array::from_fn(|u| tar * (self.h[index][u] - self.h[index - step][u]));
             add(&mut d_h[index], &change);
             add(&mut d_h[index - step], &change.map(|d| -d));
+        }
+        if settings.norm > 0.0 {
+            norm_stabilizer::add_gradient(self, settings.norm, d_h);
         }
     }
 
@@ -96,13 +104,13 @@ mod tests {
         }
         let extent = Extent { steps: 3, rows: 2, first_row: 0, batch: 2 };
         let activations = Activations { h: &h, hidden: 2, extent, mask: None };
-        let value = |ar, tar| activations.value(&ActivationPenalty { ar, tar });
+        let value = |ar, tar| activations.value(&ActivationPenalty { ar, tar, norm: 0.0 });
         // Squares: 5 + 1 + 13 + 1 + 9 + 5 over 12; changes: 4 + 4 (first to second), 4 + 4 (second to third) over 8.
         assert!((value(1.0, 0.0) - 34.0 / 12.0).abs() < 1e-15);
         assert!((value(0.0, 1.0) - 16.0 / 8.0).abs() < 1e-15);
         let half = Factors::Constant(0.5);
         let masked = Activations { mask: Some(&half), ..activations };
-        assert!((masked.value(&ActivationPenalty { ar: 1.0, tar: 1.0 }) - (34.0 / 48.0 + 2.0)).abs() < 1e-15);
+        assert!((masked.value(&ActivationPenalty { ar: 1.0, tar: 1.0, norm: 0.0 }) - (34.0 / 48.0 + 2.0)).abs() < 1e-15);
     }
 
     #[test]
@@ -110,7 +118,7 @@ mod tests {
         let h = [[1.0f64; LANES]];
         let extent = Extent { steps: 1, rows: 1, first_row: 0, batch: 1 };
         let activations = Activations { h: &h, hidden: 16, extent, mask: None };
-        let settings = ActivationPenalty { ar: 0.0, tar: 5.0 };
+        let settings = ActivationPenalty { tar: 5.0, norm: 5.0, ..ActivationPenalty::default() };
         assert_eq!(activations.value(&settings), 0.0);
         let mut d_h = [[0.0; LANES]];
         activations.add_gradient(&settings, &mut d_h);

@@ -3,6 +3,7 @@
 pub mod activation;
 pub mod factors;
 pub mod group_lasso;
+pub mod norm_stabilizer;
 pub mod penalty;
 pub mod plan;
 pub mod settings;

@@ -123,7 +123,7 @@ pub struct Noise {
     pub weights: f64,
 }
 
-/// `regularization.activation`: penalties on the last layer's h (Merity et al., arXiv 1708.01009).
+/// `regularization.activation`: penalties on the last layer's h (Merity et al., arXiv 1708.01009; Krueger & Memisevic, arXiv 1511.08400).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ActivationPenalty {
@@ -131,6 +131,36 @@ pub struct ActivationPenalty {
     pub ar: f64,
     /// TAR: `tar * mean of (h_t - h_(t-1))^2`.
     pub tar: f64,
+    /// The norm stabilizer: `norm * mean over rows and steps of (|h_t| - |h_(t-1)|)^2`, with the 2-norm over units.
+    pub norm: f64,
+}
+
+impl ActivationPenalty {
+    /// Is any of them asked for?
+    pub fn is_on(&self) -> bool {
+        self.ar > 0.0 || self.tar > 0.0 || self.norm > 0.0
+    }
+}
+
+/// How often weights are taken into their mean.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Every {
+    /// At the end of each epoch (SWA, Izmailov et al., arXiv 1803.05407).
+    #[default]
+    Epoch,
+    /// After each optimizer step (averaged SGD, Polyak & Juditsky 1992, as Merity et al., arXiv 1708.02182, use it).
+    Step,
+}
+
+/// `regularization.swa`: the equally weighted mean of the weights from some epoch on, which validation and export then use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StochasticAverage {
+    /// The share of the epochs that pass before the first weights are taken; 0 is off. From then on the learning rate stays what it is.
+    pub from: f64,
+    /// How often they are taken.
+    pub every: Every,
 }
 
 /// `regularization.group_lasso`: removes whole hidden units (ISS, Wen et al., arXiv 1709.05027).
@@ -220,6 +250,11 @@ pub struct Regularization {
     pub layer_norm: LayerNorm,
     /// Decay of the exponential moving average of the weights, which validation and export then use; 0 is off.
     pub average: f64,
+    /// Equal averaging of the weights of the last epochs; not beside `average`.
+    pub swa: StochasticAverage,
+    /// Bound on the length of each unit's incoming weights, a row of `[W U]`, to which they are projected after each optimizer step (Hinton et
+    /// al., arXiv 1207.0580); 0 is off.
+    pub max_norm: f64,
     /// Penalties and decay reach biases and gains too.
     pub decay_biases: bool,
     /// L1 penalty `l1 * sum |w|` on weight matrices (W, U, V), added to the loss; biases are left out.

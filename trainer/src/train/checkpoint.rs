@@ -39,7 +39,7 @@ pub struct State {
     pub params: Params<f32>,
     /// The optimizer's moments and its count of steps.
     pub optimizer: AdamW<f32>,
-    /// The moving average of the parameters, where one is asked for.
+    /// The average of the parameters, moving or equally weighted, where one is asked for and has begun.
     pub average: Option<Params<f32>>,
     /// The best so far.
     pub best: Option<Best>,

@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::average;
 use super::batches::{Windows, batch_count, batches, shuffled};
 use super::checkpoint::{Best, CheckpointFile, State};
+use super::equal_average;
 use super::loss::Objective;
 use super::observer::{EpochReport, Observer, StepReport};
 use crate::config::Training;
@@ -12,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::network::{MaskKey, Mode, Params, Shape, Workspace, threads};
 use crate::optimize::Decay;
 use crate::optimize::clip::clip;
+use crate::optimize::max_norm;
 use crate::optimize::proximal;
 use crate::optimize::schedule::learning_rate;
 use crate::regularize::group_lasso::Groups;
@@ -110,6 +112,8 @@ struct Run<'a> {
     gradients: Params<f32>,
     /// The groups that the group lasso shrinks, if it does.
     groups: Option<Groups>,
+    /// When weights are averaged with equal weights, if they are.
+    averaging: Option<equal_average::Schedule>,
     /// `[B][T][I]`
     inputs: Vec<f32>,
     /// `[B][O]`
@@ -123,6 +127,7 @@ impl<'a> Run<'a> {
         if task.regularization.average > 0.0 && state.average.is_none() {
             state.average = Some(state.params.clone());
         }
+        let steps = batch_count(task.train.count(), task.training.batch);
         let batch = task.training.batch.min(task.train.count().max(task.validation.count()));
         Run {
             task: *task,
@@ -132,6 +137,7 @@ impl<'a> Run<'a> {
                 .with_threads(task.threads.unwrap_or_else(|| threads::automatic(task.shape, task.steps, batch))),
             gradients: Params::zeros(task.shape),
             groups: (task.regularization.group_lasso.strength > 0.0).then(|| Groups::new(task.shape)),
+            averaging: equal_average::Schedule::new(&task.regularization.swa, task.training.epochs, steps),
             inputs: vec![0.0; batch * task.steps * task.shape.inputs],
             targets: vec![0.0; batch * task.shape.outputs],
             d_predictions: vec![0.0; batch * task.shape.outputs],
@@ -159,11 +165,17 @@ impl<'a> Run<'a> {
         let order = shuffled(train.count(), training.seed, epoch);
         let (mut sum, mut rate, mut largest) = (0.0, 0.0, 0.0f64);
         for batch in batches(&order, training.batch) {
-            rate = learning_rate(training.learning_rate, training.warmup as u64, total, self.state.optimizer.steps);
+            let warmup = training.warmup as u64;
+            let step = self.state.optimizer.steps;
+            let step = self.averaging.map_or(step, |averaging| averaging.rate_of(step, warmup));
+            rate = learning_rate(training.learning_rate, warmup, total, step);
             let (loss, norm) = self.step(epoch, batch, rate)?;
             sum += loss * batch.len() as f64;
             largest = largest.max(norm);
             observer.step(&StepReport { epoch, step: self.state.optimizer.steps, total, loss });
+        }
+        if let Some(place) = self.averaging.and_then(|averaging| averaging.after_epoch(epoch)) {
+            self.take_into_average(place);
         }
         let validation_loss = self.validate(epoch)?;
         let best = self.state.best.as_ref().is_none_or(|best| validation_loss < best.loss);
@@ -216,13 +228,29 @@ impl<'a> Run<'a> {
         if let Some(groups) = &self.groups {
             proximal::shrink(params, groups, regularization.group_lasso.strength, optimizer, rate);
         }
-        if let Some(average) = &mut self.state.average {
+        if regularization.max_norm > 0.0 {
+            max_norm::project(params, regularization.max_norm);
+        }
+        if regularization.average > 0.0
+            && let Some(average) = &mut self.state.average
+        {
             average::update(average, params, regularization.average, optimizer.steps);
             if let Some(groups) = &self.groups {
                 proximal::clear_removed(average, params, groups);
             }
         }
+        if let Some(place) = self.averaging.and_then(|averaging| averaging.after_step(self.state.optimizer.steps)) {
+            self.take_into_average(place);
+        }
         Ok((loss, norm))
+    }
+
+    /// Takes the parameters into the equally weighted mean.
+    fn take_into_average(&mut self, place: u64) {
+        equal_average::take(&mut self.state.average, &self.state.params, place);
+        if let (Some(average), Some(groups)) = (&mut self.state.average, &self.groups) {
+            proximal::clear_removed(average, &self.state.params, groups);
+        }
     }
 
     /// The mean loss of the validation windows in the mean network.

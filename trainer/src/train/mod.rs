@@ -3,6 +3,7 @@
 pub mod average;
 pub mod batches;
 pub mod checkpoint;
+pub mod equal_average;
 pub mod fit;
 pub mod loss;
 pub mod observer;

@@ -37,6 +37,36 @@ fn configurations() {
             "tiny.toml, line 18: regularization.zoneout.cell = 1 never updates the state: use less than 1",
         ),
         (
+            "zoneout = { cell = 0.25 }",
+            "average = 0.9\nswa = { from = 0.5 }",
+            "tiny.toml, line 19: regularization.swa.from = 0.5 and regularization.average = 0.9 are two averages of the same weights",
+        ),
+        (
+            "zoneout = { cell = 0.25 }",
+            "swa = { from = 3 }",
+            "tiny.toml, line 18: regularization.swa.from = 3 is no share of the epochs: use 0 (off) or more, and less than 1",
+        ),
+        (
+            "zoneout = { cell = 0.25 }",
+            "swa = { every = \"batch\" }",
+            "tiny.toml, line 18: regularization.swa.every = \"batch\" is not one of its choices: use one of \"epoch\", \"step\"",
+        ),
+        (
+            "zoneout = { cell = 0.25 }",
+            "max_norm = nan",
+            "tiny.toml, line 18: regularization.max_norm = NaN is out of range: use 0 (off) or a positive number",
+        ),
+        (
+            "zoneout = { cell = 0.25 }",
+            "max_norm = 2.0\nlayer_norm = { form = \"joint\" }",
+            "tiny.toml, line 18: regularization.max_norm = 2 bounds the size of weights, and regularization.layer_norm.form divides",
+        ),
+        (
+            "zoneout = { cell = 0.25 }",
+            "activation = { norm = -1.0 }",
+            "tiny.toml, line 18: regularization.activation.norm = -1 is out of range: use 0 (off) or a positive number",
+        ),
+        (
             "horizon = 3",
             "horizon = -3",
             "tiny.toml, line 11: window.horizon = -3 is of the wrong kind: it must be a whole number, 0 or more",
