@@ -1,5 +1,6 @@
 //! Layer norm's parameters and statistics in `f32`.
 
+use super::input_norm::InputNormF32;
 use crate::image::{Fields, LoadError, Record};
 
 /// A layer's norms.
@@ -15,8 +16,11 @@ pub(crate) struct NormF32<'m> {
     per_gate: bool,
     /// The weights have been centered: no mean is subtracted.
     centered: bool,
-    /// A unit: gains of `W x` (or all columns), gains of `U h` where they are apart, shifts, gain and shift of c where it is normalized.
+    /// A unit: gains of `W x` (or all columns) where they are not in the weights, gains of `U h` where they are apart, shifts, gain and
+    /// shift of c where it is normalized.
     pub affine: &'m [[f32; 4]],
+    /// The norm over `W x` from its inputs: its gains are in the weights.
+    pub from_inputs: Option<InputNormF32<'m>>,
     /// I
     pub inputs: usize,
 }
@@ -54,23 +58,36 @@ impl<'m> NormF32<'m> {
     /// `separate`: `W x` and `U h` are normalized apart, and c too.
     pub(super) fn read(fields: &mut Fields<'m>, record: &Record<'_>, separate: bool) -> Result<Self, LoadError> {
         let (inputs, hidden) = (record.inputs(), record.outputs());
-        let &[x, h, c, divisor, per_gate, centered, reserved @ ..] = fields.array::<f32, 8>()?;
+        let &[x, h, c, divisor, per_gate, centered, from_inputs, reserved] = fields.array::<f32, 8>()?;
         let positive = |epsilon: f32| epsilon > 0.0 && epsilon.is_finite();
-        let epsilons = positive(x) && if separate { positive(h) && positive(c) } else { h == 0.0 && c == 0.0 };
+        // ε of the norm over `W x` has joined what its inputs give.
+        let of_x = if from_inputs == 1.0 { separate && x == 0.0 } else { positive(x) };
+        let epsilons = of_x && if separate { positive(h) && positive(c) } else { h == 0.0 && c == 0.0 };
         let flag = |value: f32| value == 0.0 || value == 1.0;
         // Statistics over fewer rows than there are have no meaning.
         let whole = divisor >= hidden as f32 && divisor <= f32::from(u16::MAX) && divisor as u16 as f32 == divisor;
-        if !epsilons || !whole || !flag(per_gate) || !flag(centered) || reserved != [0.0; 2] {
+        if !epsilons || !whole || !flag(per_gate) || !flag(centered) || !flag(from_inputs) || reserved != 0.0 {
             return Err(record.malformed());
         }
         let gates = if per_gate == 1.0 { 1.0 } else { 4.0 };
+        let from_inputs = from_inputs == 1.0;
+        let rows_of_unit = if from_inputs {
+            3
+        } else if separate {
+            4
+        } else {
+            2
+        };
+        let affine = fields.slice(hidden.saturating_mul(rows_of_unit))?;
+        let from_inputs = from_inputs.then(|| InputNormF32::read(fields, record, per_gate == 1.0)).transpose()?;
         Ok(NormF32 {
             epsilon: [x, h, c],
             rows: gates * divisor,
             missing: gates * (divisor - hidden as f32),
             per_gate: per_gate == 1.0,
             centered: centered == 1.0,
-            affine: fields.slice(hidden.saturating_mul(if separate { 4 } else { 2 }))?,
+            affine,
+            from_inputs,
             inputs,
         })
     }

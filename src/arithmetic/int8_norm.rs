@@ -3,6 +3,7 @@
 //! | value | format | range |
 //! |---|---|---|
 //! | pre-activation before a norm | `i32`, a power of two a norm, chosen by the exporter | clamped to `2^(30-b) - 1` |
+//! | the same with its gain, where [`super::input_norm`] normalizes it | `i32`, a power of two | not clamped |
 //! | normalized value | `i32`, `f = 29 - b/2` (b/2 rounded up) fractional bits | `sqrt(N)` |
 //! | gain of a pre-activation | `44 - f` fractional bits, twice the value for `g` | `2^(f-13)` |
 //! | shift of a pre-activation | Q12, twice the value for `g` | |
@@ -15,6 +16,7 @@
 //!
 //! The format of c is fixed (Q22), but c may be large: it is shifted by as many bits as the largest of a step needs.
 
+use super::input_norm::InputNormInt8;
 use super::int8::multiply_high;
 use super::int8_layout::{IntegerLayout, Rows};
 use super::normalizer::{NormBlock, Normalizer, Sums};
@@ -31,8 +33,11 @@ pub(crate) struct NormInt8<'m> {
     per_gate: bool,
     /// `N^2 ε` of the norms over `W x` (or all columns), `U h` and c, in squared units of what they normalize.
     pub epsilon: [u64; 3],
-    /// A unit: gains of `W x` (or all columns), gains of `U h` where they are apart, shifts, gain and shift of c where it is normalized.
+    /// A unit: gains of `W x` (or all columns) where they are not in the weights, gains of `U h` where they are apart, shifts, gain and
+    /// shift of c where it is normalized.
     pub affine: &'m [[i32; 4]],
+    /// The norm over `W x` from its inputs: its gains are in the weights.
+    pub from_inputs: Option<InputNormInt8<'m>>,
     /// I
     pub inputs: usize,
     /// Weights of h where they are apart: columns from the last multiple of the layout's columns that is not beyond I, so that a kernel
@@ -49,10 +54,11 @@ impl<'m> NormInt8<'m> {
     ) -> Result<Self, LoadError> {
         let (inputs, hidden) = (record.inputs(), record.outputs());
         let malformed = record.malformed();
-        let &[divisor, per_gate, count, reserved] = fields.array::<u32, 4>()?;
+        let &[divisor, per_gate, count, shift] = fields.array::<u32, 4>()?;
         let &[epsilon @ .., reserved_epsilon] = fields.array::<u64, 4>()?;
         let unused: &[u64] = if separate { &[] } else { epsilon.get(1..).unwrap_or_default() };
-        if reserved != 0
+        let from_inputs = shift > 0;
+        if (from_inputs && (!separate || epsilon[0] != 0))
             || reserved_epsilon != 0
             || per_gate > 1
             || (!separate && count != 0)
@@ -64,7 +70,15 @@ impl<'m> NormInt8<'m> {
         {
             return Err(malformed);
         }
-        let affine = fields.slice::<[i32; 4]>(hidden.saturating_mul(if separate { 4 } else { 2 }))?;
+        let rows_of_unit = if from_inputs {
+            3
+        } else if separate {
+            4
+        } else {
+            2
+        };
+        let affine = fields.slice::<[i32; 4]>(hidden.saturating_mul(rows_of_unit))?;
+        let from_inputs = from_inputs.then(|| InputNormInt8::read(fields, record, per_gate == 1, shift)).transpose()?;
         let recurrent = if separate {
             Rows::read::<L>(fields, record, i32::try_from(count).map_err(|_| malformed)?, inputs, hidden)?
         } else {
@@ -76,6 +90,7 @@ impl<'m> NormInt8<'m> {
             per_gate: per_gate == 1,
             epsilon,
             affine,
+            from_inputs,
             inputs,
             recurrent,
         })
@@ -147,6 +162,7 @@ mod tests {
             per_gate: false,
             epsilon: [0, 0, epsilon],
             affine: &[],
+            from_inputs: None,
             inputs: 0,
             recurrent: Rows::NONE,
         }

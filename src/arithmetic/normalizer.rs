@@ -9,7 +9,7 @@
 //! [`NormBlock::limit`], so that no sum can overflow, whatever a file says.
 
 use super::int8::multiply_high;
-use super::reciprocal_root::reciprocal_root;
+use super::reciprocal_root::spread_root;
 
 /// The rows that a norm's statistics are over, and the integer formats that follow from their number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,12 +98,10 @@ impl NormBlock {
     pub(super) fn normalizer(self, sums: Sums, epsilon: u64) -> Normalizer {
         let square = (i64::from(sums.first) * i64::from(sums.first)) as u64;
         // Cauchy and Schwarz: N S2 >= S1^2 for N rows and for fewer. At least 1, so that equal rows give 0 and not 0/0.
-        let spread = (self.rows as u64).wrapping_mul(sums.second).wrapping_sub(square).wrapping_add(epsilon).max(1);
-        // Even, so that its root is a shift by half of it: the spread is x / 2^zeros, x from [2^62, 2^64).
-        let zeros = spread.leading_zeros() & !1;
-        let root = reciprocal_root(((spread << zeros) >> 32) as u32);
-        // (d * 2^up * root) >> 32 has `fraction` bits: d/sqrt(spread) = d * 2^(zeros/2) * root / 2^62.
-        Normalizer { rows: self.rows, first: sums.first, root, up: (zeros / 2) as i32 - 1 - self.root_bits() as i32 }
+        let spread = (self.rows as u64).wrapping_mul(sums.second).wrapping_sub(square).wrapping_add(epsilon);
+        let (half, root) = spread_root(spread);
+        // (d * 2^up * root) >> 32 has `fraction` bits: d/sqrt(spread) = d * 2^half * root / 2^62.
+        Normalizer { rows: self.rows, first: sums.first, root, up: half as i32 - 1 - self.root_bits() as i32 }
     }
 }
 

@@ -16,6 +16,15 @@ pub(crate) fn reciprocal_root(x: u32) -> i32 {
     root.min(i32::MAX as u64) as i32
 }
 
+/// `(k, y)` with `1/sqrt(spread) = y * 2^k / 2^62`, `y` from [2^30, 2^31); a spread of 0 counts as 1.
+#[inline]
+pub(super) fn spread_root(spread: u64) -> (u32, i32) {
+    let spread = spread.max(1);
+    // Even, so that its root is a shift by half of it: the spread is x / 2^zeros, x from [2^62, 2^64).
+    let zeros = spread.leading_zeros() & !1;
+    (zeros / 2, reciprocal_root(((spread << zeros) >> 32) as u32))
+}
+
 #[cfg(test)]
 mod tests {
     use super::reciprocal_root;

@@ -11,6 +11,29 @@ fn scaled(statistics: &[Statistics; 4], [i, f, g, o]: [f32; 4], [g_i, g_f, g_g, 
     [s_i.apply(i) * g_i, s_f.apply(f) * g_f, s_g.apply(g) * g_g, s_o.apply(o) * g_o]
 }
 
+/// What the norm over `W x` does to a unit's gates.
+enum OfInputs {
+    /// By the statistics of the rows, with gains.
+    Rows([Statistics; 4]),
+    /// By the inputs' r; the gains are in the weights.
+    Inputs([f32; 4]),
+}
+
+impl OfInputs {
+    #[inline(always)]
+    fn scaled(&self, z: [f32; 4], gains: &[[f32; 4]]) -> [f32; 4] {
+        match (self, gains) {
+            (OfInputs::Rows(statistics), [gain]) => scaled(statistics, z, *gain),
+            (OfInputs::Inputs([r_i, r_f, r_g, r_o]), _) => {
+                let [i, f, g, o] = z;
+                [i * r_i, f * r_f, g * r_g, o * r_o]
+            }
+            // A unit has one row of gains or none.
+            _ => z,
+        }
+    }
+}
+
 #[inline(always)]
 fn add([a, b, c, d]: [f32; 4], [e, f, g, h]: [f32; 4]) -> [f32; 4] {
     [a + e, b + f, c + g, d + h]
@@ -77,17 +100,22 @@ fn separate<K: Columns, M: Functions, F: Form>(
         *z_h = K::sum([0.0; 4], u, previous);
     }
     let [epsilon_x, epsilon_h, epsilon_c] = norm.epsilon;
-    let (s_x, s_h) = (norm.statistics(z_x, epsilon_x), norm.statistics(z_h, epsilon_h));
-    let (affine, _) = norm.affine.as_chunks::<4>();
-    for (((z_x, z_h), [gain_x, gain_h, shift, _]), c) in z_x.iter_mut().zip(z_h).zip(affine).zip(&mut *c) {
-        let a = add(add(scaled(&s_x, *z_x, *gain_x), scaled(&s_h, *z_h, *gain_h)), *shift);
+    let of_inputs = match &norm.from_inputs {
+        None => OfInputs::Rows(norm.statistics(z_x, epsilon_x)),
+        Some(from_inputs) => OfInputs::Inputs(from_inputs.factors(x)),
+    };
+    let s_h = norm.statistics(z_h, epsilon_h);
+    let affine = || norm.affine.chunks_exact(if norm.from_inputs.is_some() { 3 } else { 4 });
+    for (((z_x, z_h), affine), c) in z_x.iter_mut().zip(z_h).zip(affine()).zip(&mut *c) {
+        let [gain_x @ .., gain_h, shift, _] = affine else { continue };
+        let a = add(add(of_inputs.scaled(*z_x, gain_x), scaled(&s_h, *z_h, *gain_h)), *shift);
         let (candidate, o) = candidate::<M, F>(a, *c, weights);
         // What c's norm reads, and the output gate, take the place of what has been used.
         *z_x = [if F::STORED { candidate } else { store::<F>(c, candidate, weights.zone) }, 0.0, 0.0, o];
     }
     let s_c = Statistics::of_cell(z_x.iter().map(|[c, ..]| *c), units, epsilon_c);
-    for ((((z, [.., [gain, shift, _, _]]), c), h), previous) in z_x.iter().zip(affine).zip(c).zip(h).zip(previous) {
-        let [read, _, _, o] = *z;
+    for ((((z, affine), c), h), previous) in z_x.iter().zip(affine()).zip(c).zip(h).zip(previous) {
+        let ([read, _, _, o], [.., [gain, shift, ..]]) = (*z, affine) else { continue };
         let normalized = s_c.apply(read) * gain + shift;
         let read = if F::STORED { store::<F>(c, normalized, weights.zone) } else { normalized };
         *h = output::<M, F>(o, read, *previous, weights.zone);

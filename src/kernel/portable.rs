@@ -1,8 +1,28 @@
 //! The portable code under names that every target has: the definition, beside which a target's own kernels are tested.
 
+use super::int8_norm::Products;
 use super::{float, float_norm, head_norm, int8_norm, packed_pair};
-use crate::arithmetic::{DenseF32, DenseInt8, Functions, IntegerLayout, LstmF32, LstmInt8, PackedPair};
+use crate::arithmetic::{
+    DenseF32, DenseInt8, Functions, IntegerLayout, LstmF32, LstmInt8, NormInt8, Normalizer, PackedPair, Rows,
+};
 use crate::network::{Few, Form, Head};
+
+/// The packed pairs' products.
+enum Portable {}
+
+impl Products for Portable {
+    const MULTIPLE: usize = PackedPair::COLUMNS;
+
+    #[inline(always)]
+    fn normalizers(rows: &Rows<'_>, xh: &[i16], norm: &NormInt8<'_>, epsilon: u64, z: &mut [[i32; 4]]) -> [Normalizer; 4] {
+        int8_norm::normalizers(packed_pair::preactivations_portable(rows, xh), norm, epsilon, z)
+    }
+
+    #[inline(always)]
+    fn fill(rows: &Rows<'_>, xh: &[i16], z: &mut [[i32; 4]]) {
+        int8_norm::fill(packed_pair::preactivations_portable(rows, xh), z);
+    }
+}
 
 /// [`crate::arithmetic::Number::lstm`] of [`crate::Int8`].
 #[inline]
@@ -15,9 +35,7 @@ pub fn lstm_int8<F: Form>(
     h: &mut [i16],
 ) {
     if F::NORM {
-        int8_norm::lstm_by(weights, xh, (c, wide, h), scratch, PackedPair::COLUMNS, |rows, xh, norm, epsilon, z| {
-            int8_norm::normalizers(packed_pair::preactivations_portable(rows, xh), norm, epsilon, z)
-        });
+        int8_norm::lstm_by::<Portable, F>(weights, xh, (c, wide, h), scratch);
     } else {
         packed_pair::lstm_portable(weights, xh, c, wide, h);
     }

@@ -133,7 +133,8 @@ pub enum Zoneout {}
 pub struct Kept<F = Plain>(PhantomData<F>);
 
 /// Layer norm in form A: `a = LN(W x + b) + LN(U h)`, c stored raw, `h = σ(o)*tanh(LN(c))` (Ba et al., arXiv 1607.06450). Needs eight
-/// sums a unit as scratch while it steps.
+/// sums a unit as scratch while it steps. A file may say that the norm over `W x` takes its statistics from the inputs, with its gains in W: the
+/// same type runs it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NormA<F = Plain>(PhantomData<F>);
 

@@ -36,8 +36,15 @@ fn fixed(file: &[u8], record: usize, integer: bool) -> Vec<Range<usize>> {
         fix(&mut at, 16);
     }
     if form.norm != NormForm::None {
+        let flag = record + at + if integer { 12 } else { 24 };
+        let per_gate = record + at + if integer { 4 } else { 16 };
         fix(&mut at, if integer { 48 } else { 32 });
-        at += 16 * units * (1 + form.scratch_rows() + usize::from(form.separate()));
+        let [from_inputs, per_gate] = [flag, per_gate].map(|at| file[16 + at..][..4] != [0; 4]);
+        at += 16 * units * (1 + form.scratch_rows() + usize::from(form.separate()) - usize::from(from_inputs));
+        if from_inputs {
+            let triangles = inputs * (inputs + 3) / 2 * if per_gate { 4 } else { 1 };
+            fix(&mut at, if integer { 32 } else { 16 } + 4 * triangles.next_multiple_of(4));
+        }
         if integer && form.separate() {
             // Blocks of U, then its rows.
             fix(&mut at, 16);

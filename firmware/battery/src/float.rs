@@ -6,6 +6,7 @@ use embedded_rnn::kernel::portable;
 use embedded_rnn::network::Form;
 
 use crate::battery::{LARGEST, Shape, Tally};
+use crate::int8::FEW;
 use crate::random::Random;
 use crate::writer::Writer;
 
@@ -24,15 +25,28 @@ fn lstm_record<'m, F: Form>(memory: &'m mut [u64], random: &mut Random, shape: S
         let [epsilon_h, epsilon_c] = if F::SEPARATE { [2e-5, 3e-5] } else { [0.0; 2] };
         let divisor = (hidden as u32 + random.below(3)) as f32;
         let flags = [random.below(2) as f32, random.below(2) as f32];
-        writer.floats([1e-5, epsilon_h, epsilon_c, divisor, flags[0], flags[1], 0.0, 0.0]);
+        let from_inputs = F::SEPARATE && inputs <= FEW && random.below(2) == 0;
+        let (epsilon_x, flag) = if from_inputs { (0.0, 1.0) } else { (1e-5, 0.0) };
+        writer.floats([epsilon_x, epsilon_h, epsilon_c, divisor, flags[0], flags[1], flag, 0.0]);
         for _ in 0..hidden {
-            for _ in 0..F::FORM.scratch_rows() {
+            for _ in 0..F::FORM.scratch_rows() - usize::from(from_inputs) {
                 writer.floats([0; 4].map(|_| 0.7 + 0.3 * random.signed()));
             }
             writer.floats([0; 4].map(|_| 0.4 * random.signed()));
             if F::SEPARATE {
                 writer.floats([0.7 + 0.3 * random.signed(), 0.2 * random.signed(), 0.0, 0.0]);
             }
+        }
+        if from_inputs {
+            let blocks = if flags[0] == 1.0 { 4 } else { 1 };
+            for block in 0..4 {
+                writer.floats([if block < blocks { 0.01 } else { 0.0 }]);
+            }
+            let values = inputs * (inputs + 3) / 2 * blocks;
+            for _ in 0..values {
+                writer.floats([0.5 * random.signed()]);
+            }
+            (values..values.next_multiple_of(4)).for_each(|_| writer.floats([0.0]));
         }
     }
     let scale = if wild { 30.0 } else { 0.7 };

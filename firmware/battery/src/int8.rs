@@ -15,6 +15,9 @@ const STEPS: u32 = 16;
 /// The most columns of a layer, padded.
 const COLUMNS: usize = (2 * LARGEST).next_multiple_of(4);
 
+/// Inputs of which a norm may take its statistics: with more, their triangles would not fit beside a layer.
+pub(crate) const FEW: usize = 4;
+
 /// What weights and inputs are like.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Regime {
@@ -125,9 +128,12 @@ fn share(random: &mut Random) -> i32 {
 fn norm<F: Form>(writer: &mut Writer<'_>, random: &mut Random, shape: Shape, count: usize, regime: Regime) {
     let divisor = shape.hidden as u32 + random.below(3);
     let per_gate = random.below(3) == 0;
-    writer.integers([divisor as i32, per_gate.into(), count as i32, 0]);
+    // The norm over `W x` from its inputs, where they are few.
+    let from_inputs = F::SEPARATE && shape.inputs <= FEW && random.below(2) == 0;
+    let shift = if from_inputs { 1 + random.below(32) } else { 0 };
+    writer.integers([divisor as i32, per_gate.into(), count as i32, shift as i32]);
     for norm in 0..4 {
-        let used = norm == 0 || (norm < 3 && F::SEPARATE);
+        let used = (norm == 0 && !from_inputs) || (norm > 0 && norm < 3 && F::SEPARATE);
         let epsilon = u64::from(random.bits()) << random.below(28);
         let epsilon = if used { epsilon.min(NormBlock::LARGEST_EPSILON) } else { 0 };
         writer.integers([epsilon as i32, (epsilon >> 32) as i32]);
@@ -135,7 +141,7 @@ fn norm<F: Form>(writer: &mut Writer<'_>, random: &mut Random, shape: Shape, cou
     let wild = regime == Regime::Wild;
     let gain = |random: &mut Random, middle: i32| if wild { random.magnitude(31) } else { middle + random.within(middle / 4) };
     for _ in 0..shape.hidden {
-        for _ in 0..if F::SEPARATE { 2 } else { 1 } {
+        for _ in 0..if F::SEPARATE && !from_inputs { 2 } else { 1 } {
             writer.integers([0; 4].map(|_| gain(random, 400_000)));
         }
         writer.integers([0; 4].map(|_| if wild { random.magnitude(31) } else { random.within(1500) }));
@@ -143,6 +149,17 @@ fn norm<F: Form>(writer: &mut Writer<'_>, random: &mut Random, shape: Shape, cou
             let shift = if wild { random.magnitude(31) } else { random.within(20_000) };
             writer.integers([gain(random, 6_000_000), shift, 0, 0]);
         }
+    }
+    if from_inputs {
+        for block in 0..4 {
+            let constant = if block == 0 || per_gate { u64::from(random.bits()) << random.below(28) } else { 0 };
+            writer.integers([constant as i32, (constant >> 32) as i32]);
+        }
+        let values = shape.inputs * (shape.inputs + 3) / 2 * if per_gate { 4 } else { 1 };
+        for _ in 0..values {
+            writer.integers([if wild { random.magnitude(31) } else { random.within(12_000) }]);
+        }
+        (values..values.next_multiple_of(4)).for_each(|_| writer.word(0));
     }
 }
 

@@ -30,7 +30,7 @@ mod step;
 
 pub(crate) use self::dense::dense_int8;
 use self::frame::Columns;
-use super::int8_norm::{clamped, joint_cells, separate};
+use super::int8_norm::{self, clamped, joint_cells, separate};
 use crate::arithmetic::{IntegerLayout, LstmInt8, NormInt8, Normalizer, PackedPair, Rows, Sums};
 use crate::network::{Few, Form};
 
@@ -53,7 +53,7 @@ pub(crate) fn normed_lstm<F: Form>(
 ) {
     let (Some(norm), Some(columns)) = (weights.norm.get(), Columns::new(xh)) else { return };
     if F::SEPARATE {
-        return separate(weights, norm, xh, (c, wide, h), scratch, PackedPair::COLUMNS, normalizers);
+        return separate::<Paired, F>(weights, norm, xh, (c, wide, h), scratch);
     }
     let [epsilon, ..] = norm.epsilon;
     let sums = rows::fill(&weights.rows, columns, norm.limit_bits(), scratch);
@@ -63,14 +63,27 @@ pub(crate) fn normed_lstm<F: Form>(
     }
 }
 
-/// Fills `z` `[H]` with the pre-activations of one norm and gives their statistics.
-#[inline]
-fn normalizers(rows: &Rows<'_>, xh: &[i16], norm: &NormInt8<'_>, epsilon: u64, z: &mut [[i32; 4]]) -> [Normalizer; 4] {
-    // A part of what was found to be aligned, from a multiple of 4 on.
-    let sums = Columns::new(xh).and_then(|columns| rows::fill(rows, columns, norm.limit_bits(), z));
-    match sums.and_then(|sums| norm.joint_normalizer(sums, epsilon)) {
-        Some(normalizer) => [normalizer; 4],
-        None => each(norm, epsilon, z),
+/// The products of packed pairs in assembly.
+enum Paired {}
+
+impl int8_norm::Products for Paired {
+    const MULTIPLE: usize = PackedPair::COLUMNS;
+
+    #[inline]
+    fn normalizers(rows: &Rows<'_>, xh: &[i16], norm: &NormInt8<'_>, epsilon: u64, z: &mut [[i32; 4]]) -> [Normalizer; 4] {
+        // A part of what was found to be aligned, from a multiple of 4 on.
+        let sums = Columns::new(xh).and_then(|columns| rows::fill(rows, columns, norm.limit_bits(), z));
+        match sums.and_then(|sums| norm.joint_normalizer(sums, epsilon)) {
+            Some(normalizer) => [normalizer; 4],
+            None => each(norm, epsilon, z),
+        }
+    }
+
+    #[inline]
+    fn fill(rows: &Rows<'_>, xh: &[i16], z: &mut [[i32; 4]]) {
+        if let Some(columns) = Columns::new(xh) {
+            rows::fill_alone(rows, columns, z);
+        }
     }
 }
 
