@@ -29,6 +29,8 @@ struct Layer {
     zoneout: &'static str,
     /// Factors of classical dropout are left in the cell.
     keep_factors: bool,
+    /// The norm over `W x` takes its statistics from the inputs, and has its gains in W.
+    norm_from_inputs: bool,
     inputs: usize,
     hidden: usize,
 }
@@ -107,10 +109,12 @@ pub fn run(args: &Args, output: &Output) -> Result<()> {
         normalization: window.normalization,
         layers: layers
             .iter()
-            .map(|(inputs, hidden, form)| Layer {
+            .zip(device.norms_from_inputs())
+            .map(|((inputs, hidden, form), norm_from_inputs)| Layer {
                 cell: cell(*form),
                 zoneout: zoneout(*form),
                 keep_factors: form.kept,
+                norm_from_inputs,
                 inputs: *inputs,
                 hidden: *hidden,
             })
@@ -206,9 +210,13 @@ fn people(report: &Report) -> String {
     for (column, values) in report.columns.iter().zip(&report.scaling) {
         line("input", format!("{column}: {}", scaling(report.normalization, *values)));
     }
-    for (number, Layer { cell, inputs, hidden, zoneout, keep_factors }) in report.layers.iter().enumerate() {
+    for (number, Layer { cell, inputs, hidden, zoneout, keep_factors, norm_from_inputs }) in report.layers.iter().enumerate() {
         let kept = if *keep_factors { ", keep factors" } else { "" };
-        line(&format!("layer {}", number + 1), format!("{cell}, {inputs} inputs, {hidden} units, zoneout on {zoneout}{kept}"));
+        let norm = if *norm_from_inputs { ", x normalized by its inputs" } else { "" };
+        line(
+            &format!("layer {}", number + 1),
+            format!("{cell}, {inputs} inputs, {hidden} units, zoneout on {zoneout}{kept}{norm}"),
+        );
     }
     let norm = if report.head_norm { ", behind layer norm" } else { "" };
     line("head", format!("dense, {}{norm}", counted(usize::from(report.targets) * usize::from(report.horizon), "output")));

@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use embedded_rnn::arithmetic::{Element, Float, Libm, Linear, Micromath, Number, Rational};
 use embedded_rnn::forecast::{Pipeline, Recurrent, SelfTest};
-use embedded_rnn::image::{Arithmetic, Cursor, Functions, Image, Layout, LoadError, Manifest, RecordKind, forecast_checksum};
+use embedded_rnn::image::{
+    Arithmetic, Cursor, Functions, Image, Layout, LoadError, Manifest, Record, RecordKind, forecast_checksum,
+};
 use embedded_rnn::network::{CellForm, HeadForm, NormHead, PlainHead, ZoneoutForm};
 use embedded_rnn::{Cell16, Int8, PackedPair, RowMajor};
 
@@ -46,6 +48,7 @@ impl ModelBytes {
 struct Layer<'m, N: Number> {
     cell: Arc<dyn Cell<N> + 'm>,
     form: CellForm,
+    norm_from_inputs: bool,
     inputs: usize,
     hidden: usize,
     buffers: Buffers<N>,
@@ -63,6 +66,14 @@ impl<'m, N: Number> Layer<'m, N> {
         let Buffers { xh, h, .. } = &mut self.buffers;
         xh[self.inputs..][..self.hidden].copy_from_slice(h);
     }
+}
+
+/// Whether a layer's norm over `W x` takes its statistics from the inputs: a word of the norm's parameters, behind the cell's.
+fn norm_from_inputs(record: &Record<'_>, form: CellForm, arithmetic: Arithmetic) -> bool {
+    let integer = !matches!(arithmetic, Arithmetic::F32 { .. });
+    let at = 4 + if form.kept { 4 } else { 0 } + if integer { 3 } else { 6 };
+    let words = record.fields().slice::<u32>(at + 1);
+    form.separate() && words.is_ok_and(|words| words.last().is_some_and(|word| *word != 0))
 }
 
 /// The head of a form that is known only at run time.
@@ -145,7 +156,9 @@ impl<'m, N: Linear> Engine<'m, N> {
                 scratch: vec![[N::Sum::ZERO; 4]; form.scratch_rows() * hidden],
                 h: vec![N::Activation::ZERO; hidden],
             };
-            layers.push(Layer { cell: cell::bind(form, &record)?, form, inputs: width, hidden, buffers });
+            let cell = cell::bind(form, &record)?;
+            let norm_from_inputs = norm_from_inputs(&record, form, N::ARITHMETIC);
+            layers.push(Layer { cell, form, norm_from_inputs, inputs: width, hidden, buffers });
             width = hidden;
         }
         if layers.is_empty() {
@@ -301,6 +314,11 @@ impl<'m> DeviceModel<'m> {
     /// Inputs, units and form of each LSTM layer.
     pub fn layers(&self) -> Vec<(usize, usize, CellForm)> {
         on_engine!(&self.arm, engine => engine.layers.iter().map(|layer| (layer.inputs, layer.hidden, layer.form)).collect())
+    }
+
+    /// Of each LSTM layer, whether its norm over `W x` takes its statistics from the inputs.
+    pub fn norms_from_inputs(&self) -> Vec<bool> {
+        on_engine!(&self.arm, engine => engine.layers.iter().map(|layer| layer.norm_from_inputs).collect())
     }
 
     /// The head's form.

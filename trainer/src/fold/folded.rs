@@ -1,6 +1,7 @@
 //! The folded network: what the device computes, in `f64`.
 
 use super::head_norm;
+use super::input_norm::InputStatistics;
 use super::mean::MeanNetwork;
 use crate::config::Normalization;
 use crate::network::plain::{NormForm, PlainDense, PlainLstm, PlainNorm};
@@ -57,6 +58,8 @@ pub struct FoldedZoneout {
 /// In the second line, rounded weights leave a residual mean, which may be subtracted as in the first. In the third, `S1/M` is the mean
 /// of the block before centering; centered rows hold `z - S1/M`, and the rows that are gone held 0.
 ///
+/// With [`FoldedNorm::from_inputs`] the norm over `W x` is `r*(W x + b)` with r from the inputs, and its gain is in W and b.
+///
 /// The norm over c is over the layer's H units, never centered beforehand, and units are removed from no layer that has one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FoldedNorm {
@@ -65,7 +68,7 @@ pub struct FoldedNorm {
     pub form: NormForm,
     /// Statistics of the pre-activations over each gate's H rows instead of all 4H together.
     pub per_gate: bool,
-    /// ε of the norm over `W x`; joint: of the only one.
+    /// ε of the norm over `W x`; joint: of the only one; 0 with `from_inputs`, which has it.
     pub epsilon_x: f64,
     /// ε of the norm over `U h`; unused in the joint form.
     pub epsilon_h: f64,
@@ -75,8 +78,10 @@ pub struct FoldedNorm {
     pub divisor: usize,
     /// W, U and the bias inside are centered: see the table.
     pub centered: bool,
-    /// `[4H]`: γ of the norm over `W x`; joint: of the only one.
+    /// `[4H]`: γ of the norm over `W x`; joint: of the only one; empty with `from_inputs`.
     pub gain_x: Vec<f64>,
+    /// In forms A and B: the statistics of `W x + b` from the inputs' side, where γ is in the weights.
+    pub from_inputs: Option<InputStatistics>,
     /// `[4H]`: γ of the norm over `U h`; empty in the joint form.
     pub gain_h: Vec<f64>,
     /// `[4H]`: the one bias after the norms, all β and, in forms A and B, b.
@@ -118,6 +123,7 @@ impl FoldedNorm {
             divisor: lstm.hidden,
             centered: false,
             gain_x,
+            from_inputs: None,
             gain_h,
             shift,
             gain_c,

@@ -3,7 +3,7 @@
 //! `LN(z; γ, β) = γ*(z - mean z)/sqrt(var z + ε) + β`. All β and b become one bias after the norms. The mean is linear in z, so it moves
 //! into the matrices, `z - mean z = P z` with `P = I - 11'/N`, and an RMS is left. γ stays: it would change the RMS that it stands before
 //! (only a sum weighted by `1/γ^2` would not mind), so it remains a factor of each row, which an integer device merges with the row's
-//! scale. Factors of 1-z_h and of dropout within a norm move as without it, see [`super::dropout`].
+//! scale; but see [`super::input_norm`] for the branch of x. Factors of 1-z_h and of dropout within a norm move as without it, see [`super::dropout`].
 
 use super::folded::{FoldedNetwork, FoldedNorm};
 use super::mean::MeanNetwork;

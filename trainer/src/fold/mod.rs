@@ -25,6 +25,7 @@
 //! | [`layer_norm::center_pruned`] | the same with the original divisor | layer norm of layers that have lost units |
 //! | [`head_norm::center`] | `V <- V P` with the original divisor | layer norm before the head |
 //! | [`zoneout::scale_hidden`] | `U, W(l+1), V <- (1-z_h) ..` | float only: h is carried as `u = h/(1-z_h)` |
+//! | [`input_norm::gain`] | `W, b inside <- diag(γ) W, diag(γ) b` | layer norm, forms A and B, where a layer has few inputs |
 //!
 //! What changes the network instead is no rewrite and comes before all of them: [`units::zero_groups`], with its own line in the
 //! certificate, and [`static_norm`], after which the network must be trained on. Masks of any duration and number have the same mean,
@@ -43,6 +44,7 @@ mod certify;
 pub mod dropout;
 mod folded;
 pub mod head_norm;
+pub mod input_norm;
 pub mod layer_norm;
 mod mean;
 #[cfg(test)]
@@ -60,6 +62,7 @@ pub mod zoneout;
 pub use certificate::{Certificate, Difference, MeasuredRewrite, Measurements, NearestMeasurements, ZeroedGroups};
 pub use certify::certify;
 pub use folded::{Carried, FoldedHeadNorm, FoldedLstm, FoldedNetwork, FoldedNorm, FoldedZoneout, InputScaler};
+pub use input_norm::InputStatistics;
 pub use mean::{Keep, MeanNetwork, Scaler, Scalers};
 pub use rewrite::Rewrite;
 
@@ -140,7 +143,9 @@ fn apply(mut mean: MeanNetwork, target: Target, observe: &mut dyn FnMut(Rewrite,
         Target::Float => &[zoneout::scale_hidden],
         Target::Integer => &[],
     };
-    for rewrite in norms.iter().chain(hidden) {
+    // What it takes its statistics of must be the last word on W.
+    let last: OnFolded = input_norm::gain;
+    for rewrite in norms.iter().chain(hidden).chain([&last]) {
         if let Some(done) = rewrite(&mut folded) {
             observe(done, &folded);
         }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::random::{Shape, Uniform, agree_kept, is_well_conditioned, scalers, signal, trained};
 use super::scaler::SHIFT_GUARD;
-use super::{MeanNetwork, Target, certify, fold, units, zero_groups};
+use super::{FoldedLstm, MeanNetwork, Target, certify, fold, input_norm, units, zero_groups};
 use crate::config::Normalization;
 use crate::network::plain::{NormForm, PlainNetwork};
 use crate::regularize::settings::{
@@ -147,7 +147,13 @@ proptest! {
             prop_assert_eq!(input.offset, if subtracted { scaler.mean } else { 0.0 });
             prop_assert_eq!(input.scale, if target == Target::Integer { 1.0 / scaler.deviation } else { 1.0 });
         }
+        let apart = !removable(&regularization.layer_norm);
+        let pays = |layer: &FoldedLstm| {
+            apart && input_norm::pays(layer.weights.inputs, layer.weights.hidden, regularization.layer_norm.per_gate)
+        };
+        prop_assert_eq!(applied("x norm's gain"), folded.layers.iter().any(pays));
         for (layer, units) in folded.layers.iter().zip(&shape.hidden) {
+            prop_assert_eq!(layer.norm.as_ref().is_some_and(|norm| norm.from_inputs.is_some()), pays(layer));
             prop_assert_eq!(layer.norm.as_ref().map(|norm| norm.form), regularization.layer_norm.form);
             prop_assert!(layer.norm.as_ref().is_none_or(|norm| norm.centered && norm.divisor == *units));
         }
@@ -253,9 +259,10 @@ fn every_kind_alone() {
                 let (folded, rewrites) = fold(&network, &regularization, &scalers, target).unwrap();
                 agree_kept(&unfolded, &folded, &kept, &signal(61, &scalers, 400));
                 let of_form = match form {
-                    // Merged shifts and centering; a factor of its own on the cell.
-                    Some(NormForm::A) => 2 + usize::from(name.starts_with("candidate")),
-                    Some(NormForm::B) => 2 + usize::from(*name == "cell dropout"),
+                    // Merged shifts, centering, and (whose triangles are too many gate by gate) the gain of x; a factor of its own on
+                    // the cell.
+                    Some(NormForm::A) => 3 - usize::from(per_gate) + usize::from(name.starts_with("candidate")),
+                    Some(NormForm::B) => 3 - usize::from(per_gate) + usize::from(*name == "cell dropout"),
                     // Centering of the layers that lost units, and of those that did not.
                     Some(NormForm::Joint) => 1 + usize::from(*name == "group lasso" && kept[2].len() == 4),
                     None => 0,

@@ -6,7 +6,7 @@ use embedded_rnn::{Cell16, Int8, PackedPair};
 use serde::Serialize;
 
 use super::rows::PlainRows;
-use super::writer::{Writer, by_step, bytes, form_of_rank, head_form};
+use super::writer::{Writer, by_step, bytes, form_of_rank, head_form, padded};
 use crate::error::{Error, Result};
 use crate::quantize::{QuantizedDense, QuantizedLstm, QuantizedNetwork, QuantizedNorm, QuantizedRows, QuantizedSkip};
 
@@ -81,12 +81,14 @@ fn rows16(rows: &QuantizedRows, largest: &[i64], number: usize) -> Result<PlainR
 }
 
 fn norm(norm: &QuantizedNorm, layout: Layout, inputs: usize) -> Vec<u8> {
-    let QuantizedNorm { divisor, per_gate, epsilon: [x, h, c], affine, recurrent } = norm;
+    let QuantizedNorm { divisor, per_gate, epsilon: [x, h, c], affine, from_inputs, recurrent } = norm;
     let blocks = recurrent.as_ref().map_or(0, |rows| rows.blocks.len() as u32);
-    let parameters = [*divisor, u32::from(*per_gate), blocks, 0];
+    let shift = from_inputs.as_ref().map_or(0, |from_inputs| from_inputs.shift);
+    let parameters = [*divisor, u32::from(*per_gate), blocks, shift];
+    let from_inputs = from_inputs.as_ref().map(|norm| [bytes(&norm.constants), bytes(&padded(&norm.triangles))].concat());
     let recurrent =
         recurrent.as_ref().map(|rows| PlainRows::recurrent(rows, inputs).write(layout, inputs, true)).unwrap_or_default();
-    [bytes(&parameters), bytes(&[*x, *h, *c, 0]), bytes(affine), &recurrent].concat()
+    [bytes(&parameters), bytes(&[*x, *h, *c, 0]), bytes(affine), &from_inputs.unwrap_or_default(), &recurrent].concat()
 }
 
 fn write_lstm(writer: &mut Writer, layer: &QuantizedLstm, number: usize, limit: i64, packing: Packing) -> Result<()> {
@@ -120,13 +122,9 @@ pub(super) fn write_integer(writer: &mut Writer, network: &QuantizedNetwork, pac
         write_lstm(writer, layer, index + 1, limit, packing)?;
     }
     let QuantizedDense { inputs, outputs, weights, bias, scale, norm } = &network.head;
-    let mut padded = Vec::new();
-    for row in weights.chunks_exact(*inputs) {
-        padded.extend(row);
-        padded.resize(padded.len().next_multiple_of(4), 0);
-    }
+    let rows: Vec<i8> = weights.chunks_exact(*inputs).flat_map(padded).collect();
     let norm = norm.map(|norm| [u64::from(norm.divisor), norm.epsilon]);
-    let tensors = [norm.as_ref().map_or(&[][..], |norm| bytes(norm)), bytes(bias), bytes(scale), bytes(&padded)];
+    let tensors = [norm.as_ref().map_or(&[][..], |norm| bytes(norm)), bytes(bias), bytes(scale), bytes(&rows)];
     writer.record(RecordKind::Dense, head_form(norm.is_some()), *inputs, *outputs, &tensors)?;
     let Some(QuantizedSkip { inputs, rank, outputs, products, product_scale, spread, output_scale }) = &network.skip else {
         return Ok(());

@@ -7,6 +7,7 @@ use super::rows::PlainRows;
 use super::writer::Writer;
 use crate::error::Result;
 use crate::evaluate::device::{DeviceModel, ModelBytes};
+use crate::fold::InputStatistics;
 
 /// Takes bytes from the front of a record.
 struct Tensors<'f> {
@@ -46,7 +47,16 @@ fn lstm(header: RecordHeader, tensors: &[u8], [from, to]: [Layout; 2], exact: bo
     if form.norm != NormForm::None {
         let norm = tensors.take(16)?;
         packed.extend(norm);
-        packed.extend(tensors.take(32 + 16 * hidden * if form.separate() { 4 } else { 2 })?);
+        let rows_of_unit = match (form.separate(), word(norm, 3)?) {
+            (false, _) => 2,
+            (true, 0) => 4,
+            (true, _) => 3,
+        };
+        packed.extend(tensors.take(32 + 16 * hidden * rows_of_unit)?);
+        if rows_of_unit == 3 {
+            let blocks = if word(norm, 1)? == 1 { 4 } else { 1 };
+            packed.extend(tensors.take(32 + 4 * (blocks * InputStatistics::length(inputs)).next_multiple_of(4))?);
+        }
         if form.separate() {
             rows(&mut tensors, &mut packed, inputs, word(norm, 2)?, hidden)?;
         }

@@ -8,7 +8,7 @@ use embedded_rnn::network::HeadForm;
 
 use super::integer::{Packing, write_integer};
 use crate::error::{Error, Result};
-use crate::fold::{Carried, FoldedLstm, FoldedNetwork, FoldedNorm};
+use crate::fold::{Carried, FoldedLstm, FoldedNetwork, FoldedNorm, InputStatistics};
 use crate::network::plain::NormForm;
 use crate::quantize::{QuantizedNetwork, form};
 use crate::regularize::settings::Reading;
@@ -95,6 +95,13 @@ pub(super) fn bytes<T: NoUninit>(values: &[T]) -> &[u8] {
     bytemuck::cast_slice(values)
 }
 
+/// Values, and zeros up to a multiple of 4.
+pub(super) fn padded<T: Copy + Default>(values: &[T]) -> Vec<T> {
+    let mut padded = values.to_vec();
+    padded.resize(values.len().next_multiple_of(4), T::default());
+    padded
+}
+
 /// A skip's rank, where a record's form stands.
 pub(super) fn form_of_rank(rank: usize) -> Result<u16> {
     u16::try_from(rank).map_err(|_| Error::input(format!("network.skip_rank = {rank} does not fit a model file: at most 65535")))
@@ -124,8 +131,8 @@ fn float_units(layer: &FoldedLstm) -> Vec<f32> {
     units
 }
 
-/// Parameters of the norms, then for each unit gains of `W x` (or all columns), gains of `U h` where they are apart, shifts, gain and
-/// shift of c where it is normalized.
+/// Parameters of the norms, then for each unit gains of `W x` (or all columns) where they are not in the weights, gains of `U h` where they
+/// are apart, shifts, gain and shift of c where it is normalized; then the statistics of the inputs, if they are what `W x` has.
 fn float_norm(norm: &FoldedNorm, hidden: usize) -> Vec<f32> {
     let apart = norm.form != NormForm::Joint;
     let flag = |flag: bool| if flag { 1.0 } else { 0.0 };
@@ -137,12 +144,14 @@ fn float_norm(norm: &FoldedNorm, hidden: usize) -> Vec<f32> {
         norm.divisor as f32,
         flag(norm.per_gate),
         flag(norm.centered),
-        0.0,
+        flag(norm.from_inputs.is_some()),
         0.0,
     ];
     for unit in 0..hidden {
         let gates = |values: &[f64]| [0, 1, 2, 3].map(|gate| values[gate * hidden + unit] as f32);
-        values.extend(gates(&norm.gain_x));
+        if norm.from_inputs.is_none() {
+            values.extend(gates(&norm.gain_x));
+        }
         if apart {
             values.extend(gates(&norm.gain_h));
         }
@@ -150,6 +159,11 @@ fn float_norm(norm: &FoldedNorm, hidden: usize) -> Vec<f32> {
         if apart {
             values.extend([norm.gain_c[unit] as f32, norm.shift_c[unit] as f32, 0.0, 0.0]);
         }
+    }
+    if let Some(InputStatistics { constants, triangles }) = &norm.from_inputs {
+        let narrow = |values: &[f64]| padded(&values.iter().map(|value| *value as f32).collect::<Vec<f32>>());
+        values.extend(narrow(constants));
+        values.extend(narrow(triangles));
     }
     values
 }

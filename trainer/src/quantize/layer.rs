@@ -3,8 +3,10 @@
 use embedded_rnn::arithmetic::ACTIVATION_ONE;
 use embedded_rnn::network::{CellForm, NormForm as DeviceNorm, ZoneoutForm};
 
+use super::input_norm::Inputs;
 use super::norm::{self, QuantizedNorm};
 use super::rounding::LayerRounding;
+use super::row::ONE;
 use super::rows::{QuantizedRows, Rounded};
 use super::trace::Steps;
 use crate::error::Result;
@@ -58,7 +60,7 @@ fn rounded(layer: &FoldedLstm, input_scale: f64, rows: &Rounded, recurrent: Opti
         b,
         ..layer.weights.clone()
     };
-    // The device subtracts the mean itself.
+    // The device subtracts the mean itself, but of rows that it takes no statistics of.
     let norm = layer.norm.clone().map(|norm| FoldedNorm { centered: false, ..norm });
     FoldedLstm { weights: plain, norm, ..layer.clone() }
 }
@@ -106,6 +108,7 @@ pub(super) fn quantize(
     let x = |r: usize| plain.w[r * inputs..][..inputs].iter().map(|w| w / input_scale);
     let h = |r: usize| plain.u[r * hidden..][..hidden].iter().copied();
     let one = i64::from(ACTIVATION_ONE);
+    let x_range = Inputs { count: inputs, unit: 1.0 / (input_scale * ONE), largest: input_limit };
     let mut largest = vec![input_limit; inputs];
     let (rows, recurrent) = if form.separate() {
         let rows = Rounded::new(number, hidden, largest, &rounding.rows, |r| (x(r).collect(), plain.b[r]))?;
@@ -122,7 +125,7 @@ pub(super) fn quantize(
     let rounded = rounded(layer, input_scale, &rows, recurrent.as_ref());
     let (rows, norm, note) = match &layer.norm {
         Some(folded) => {
-            let (rows, norm, note) = norm::quantize(number, hidden, folded, rows, recurrent)?;
+            let (rows, norm, note) = norm::quantize(number, hidden, folded, rows, recurrent, x_range)?;
             (rows, Some(norm), note)
         }
         None => {

@@ -7,6 +7,7 @@ mod bound;
 mod calibrate;
 mod compensate;
 mod head;
+mod input_norm;
 mod layer;
 mod moments;
 mod norm;
@@ -19,6 +20,7 @@ mod trace;
 
 pub use calibrate::{quantize, quantize_and_restore};
 pub use head::{QuantizedDense, QuantizedHeadNorm};
+pub use input_norm::QuantizedInputNorm;
 pub use layer::{QuantizedLstm, form};
 pub use norm::QuantizedNorm;
 pub use rows::QuantizedRows;

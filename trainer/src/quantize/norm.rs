@@ -6,10 +6,11 @@
 use embedded_rnn::arithmetic::NormBlock;
 use nalgebra::{DMatrix, DVector};
 
+use super::input_norm::{self, Inputs, QuantizedInputNorm};
 use super::rows::{QuantizedRows, Rounded};
 use super::trace::Steps;
 use crate::error::{Error, Result};
-use crate::fold::FoldedNorm;
+use crate::fold::{FoldedNorm, InputStatistics};
 use crate::network::plain::{NormForm, PlainLstm};
 
 /// A layer's norms as integers; formats as the device crate's `arithmetic::int8_norm` tells them.
@@ -21,8 +22,11 @@ pub struct QuantizedNorm {
     pub per_gate: bool,
     /// `N^2 ε` of the norms over `W x` (or all columns), `U h` and c, in squared units of what they normalize; 0 where there is none.
     pub epsilon: [u64; 3],
-    /// `[H]`, two or four rows each: gains of `W x` (or all columns), gains of `U h`, shifts, gain and shift of c.
+    /// `[H]`, two to four rows each: gains of `W x` (or all columns) where they are not in the weights, gains of `U h`, shifts, gain and
+    /// shift of c.
     pub affine: Vec<[i32; 4]>,
+    /// The norm over `W x` from its inputs.
+    pub from_inputs: Option<QuantizedInputNorm>,
     /// U's rows where they are apart, with as many columns of zeros before them as x has beyond a multiple of 4.
     pub recurrent: Option<QuantizedRows>,
 }
@@ -31,8 +35,8 @@ pub struct QuantizedNorm {
 const CELL_BITS: i32 = 22;
 
 /// The finest and the coarsest powers of two that are tried.
-const FINEST: i32 = 40;
-const COARSEST: i32 = -40;
+pub(super) const FINEST: i32 = 40;
+pub(super) const COARSEST: i32 = -40;
 
 /// Rows of one norm with their power of two, and ε in its squares.
 struct Branch {
@@ -123,6 +127,11 @@ pub(super) fn squared_factors(plain: &PlainLstm, norm: &FoldedNorm, steps: &Step
         column if column < inputs => plain.w[row * inputs + column],
         column => plain.u[row * hidden + column - inputs],
     });
+    if let (Product::Inputs, Some(statistics)) = (product, &norm.from_inputs) {
+        // γ is in the weights.
+        let sum = |step: &[f64]| statistics.variances(&step[..inputs]).iter().map(|variance| 1.0 / variance).sum::<f64>();
+        return steps.iter().map(sum).collect();
+    }
     let bias = if product == Product::Recurrent { DVector::zeros(4 * hidden) } else { DVector::from_column_slice(&plain.b) };
     let rows = norm.rows() as f64;
     let block = if norm.per_gate { hidden } else { 4 * hidden };
@@ -138,17 +147,38 @@ pub(super) fn squared_factors(plain: &PlainLstm, norm: &FoldedNorm, steps: &Step
     factors.collect()
 }
 
-/// Chooses the units of a layer's norms. `rows`: of all columns together, or of x alone with those of h as `recurrent`. Gives the finished
-/// rows of the former, the norms with the latter, and a note of what was chosen.
+/// Rows whose gains are in them, with the statistics of their inputs.
+fn branch_of_inputs(
+    number: usize,
+    rounded: Rounded,
+    statistics: &InputStatistics,
+    inputs: Inputs,
+) -> Result<(Branch, QuantizedInputNorm)> {
+    let (bits, quantized) = input_norm::quantize(number, statistics, inputs, &rounded)?;
+    let hidden = rounded.units();
+    let (rows, note) = rounded.finish(number, |r| bits + i32::from(r / hidden == 2))?;
+    let note = format!("{note} in units of 2^{}, normalized by {} factors of the inputs", -bits, quantized.triangles.len());
+    Ok((Branch { rows, epsilon: 0, note }, quantized))
+}
+
+/// Chooses the units of a layer's norms. `rows`: of all columns together, or of x alone with those of h as `recurrent`; `inputs`: what x
+/// is. Gives the finished rows of the former, the norms with the latter, and a note of what was chosen.
 pub(super) fn quantize(
     number: usize,
     hidden: usize,
     norm: &FoldedNorm,
     rows: Rounded,
     recurrent: Option<Rounded>,
+    inputs: Inputs,
 ) -> Result<(QuantizedRows, QuantizedNorm, String)> {
     let over = norm.rows();
-    let main = branch(number, rows, over, norm.epsilon_x)?;
+    let (main, from_inputs) = match &norm.from_inputs {
+        None => (branch(number, rows, over, norm.epsilon_x)?, None),
+        Some(statistics) => {
+            let (branch, quantized) = branch_of_inputs(number, rows, statistics, inputs)?;
+            (branch, Some(quantized))
+        }
+    };
     let recurrent = recurrent.map(|rows| branch(number, rows, over, norm.epsilon_h)).transpose()?;
     let fraction = NormBlock::new(over as u32).fraction();
     let cell_fraction = NormBlock::new(hidden as u32).fraction();
@@ -159,7 +189,9 @@ pub(super) fn quantize(
     };
     let mut affine = Vec::new();
     for unit in 0..hidden {
-        affine.push(gates("gain", &norm.gain_x, unit, 44 - fraction)?);
+        if from_inputs.is_none() {
+            affine.push(gates("gain", &norm.gain_x, unit, 44 - fraction)?);
+        }
         if norm.form != NormForm::Joint {
             affine.push(gates("gain", &norm.gain_h, unit, 44 - fraction)?);
         }
@@ -187,6 +219,7 @@ pub(super) fn quantize(
         per_gate: norm.per_gate,
         epsilon,
         affine,
+        from_inputs,
         recurrent: recurrent.map(|recurrent| recurrent.rows),
     };
     Ok((main.rows, quantized, note))
@@ -207,6 +240,7 @@ mod tests {
             divisor,
             centered: true,
             gain_x: vec![1.0; 4 * hidden],
+            from_inputs: None,
             gain_h: Vec::new(),
             shift: vec![0.5; 4 * hidden],
             gain_c: Vec::new(),
@@ -218,6 +252,8 @@ mod tests {
     fn matrix(rows: usize, columns: usize) -> Vec<f64> {
         (0..rows * columns).map(|k| ((k * k + 3 * k + 1) % 101) as f64 / 50.0 - 1.0).collect()
     }
+
+    const INPUTS: Inputs = Inputs { count: 4, unit: 1.0 / 2048.0, largest: 2048 };
 
     fn rounded(hidden: usize, weights: &[f64], bias: f64) -> Rounded {
         let columns = weights.len() / (4 * hidden);
@@ -259,7 +295,7 @@ mod tests {
         {
             let weights: Vec<f64> = matrix(64, columns).iter().map(|w| size * w).collect();
             let norm = joint(16, 16, false);
-            let (rows, quantized, note) = quantize(0, 16, &norm, rounded(16, &weights, 0.0), None).unwrap();
+            let (rows, quantized, note) = quantize(0, 16, &norm, rounded(16, &weights, 0.0), None, INPUTS).unwrap();
             assert!(note.ends_with(&format!("normalized in units of {expected}")), "{size}: {note}");
             let limit = i64::from(NormBlock::new(64).limit());
             let largest = rows.weights.chunks_exact(columns).zip(&rows.multiplier).map(|(weights, m)| {
@@ -277,7 +313,7 @@ mod tests {
     fn gains_beyond_the_format_are_refused_by_name() {
         let mut norm = joint(2, 2, false);
         norm.gain_x[5] = 1e5;
-        let error = quantize(3, 2, &norm, rounded(2, &matrix(8, 4), 0.0), None).unwrap_err();
+        let error = quantize(3, 2, &norm, rounded(2, &matrix(8, 4), 0.0), None, INPUTS).unwrap_err();
         let message = error.to_string();
         assert!(message.contains("layer 3") && message.contains("a gain") && message.contains("decay_biases"), "{message}");
         assert_eq!(error.exit_code(), 1);
@@ -297,7 +333,7 @@ mod tests {
             ..joint(hidden, hidden, false)
         };
         let rows = || rounded(hidden, &matrix(4 * hidden, 4), 0.0);
-        let error = quantize(0, hidden, &norm, rows(), Some(rows())).unwrap_err();
+        let error = quantize(0, hidden, &norm, rows(), Some(rows()), INPUTS).unwrap_err();
         assert!(error.to_string().contains("regularization.layer_norm.epsilon"), "{error}");
     }
 }

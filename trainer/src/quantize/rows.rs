@@ -55,6 +55,11 @@ impl Rounded {
         Ok(Rounded { rows, largest, choice })
     }
 
+    /// Units of the layer.
+    pub fn units(&self) -> usize {
+        self.rows.len() / 4
+    }
+
     /// What the integers stand for: weights `[4H][columns]` and biases `[4H]`.
     pub fn real(&self) -> (Vec<f64>, Vec<f64>) {
         let weights = self.rows.iter().flat_map(|row| row.weights.iter().map(|w| f64::from(*w) * row.scale));

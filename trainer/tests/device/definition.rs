@@ -4,7 +4,9 @@
 use embedded_rnn::forecast::Transform;
 use embedded_rnn::image::Normalization;
 use embedded_rnn::network::{NormForm, ZoneoutForm};
-use embedded_rnn_trainer::quantize::{QuantizedLstm, QuantizedNetwork, QuantizedNorm, QuantizedRows, QuantizedSkip};
+use embedded_rnn_trainer::quantize::{
+    QuantizedInputNorm, QuantizedLstm, QuantizedNetwork, QuantizedNorm, QuantizedRows, QuantizedSkip,
+};
 
 use crate::sketch::Sketch;
 
@@ -79,6 +81,35 @@ fn normalize(z: &[i64], rows: i128, epsilon: u64) -> Vec<i64> {
     z.iter().map(apply).collect()
 }
 
+/// Rows of x `[4H]`, gains included, times the reciprocal roots of their inputs' square forms.
+fn normed_by_inputs(norm: &QuantizedInputNorm, per_gate: bool, z: &[i64], x: &[i64]) -> Vec<i64> {
+    let blocks = if per_gate { 4 } else { 1 };
+    let length = norm.triangles.len() / blocks;
+    let of_block = |(block, z): (usize, &[i64])| {
+        let mut triangle = norm.triangles[block * length..][..length].iter().map(|value| i128::from(*value));
+        let mut spread = i128::from(norm.constants[block]);
+        for k in 0..x.len() {
+            let offset = triangle.next().unwrap();
+            let y: i128 = offset + x[k..].iter().map(|x| i128::from(*x) * triangle.next().unwrap()).sum::<i128>();
+            assert!(y.abs() <= i128::from(i32::MAX), "the proven bound");
+            spread += y * y;
+        }
+        let spread = spread.max(1);
+        assert!(spread < 1 << 63, "the proven bound");
+        let zeros = (0..).step_by(2).find(|zeros| spread << (zeros + 2) >= 1 << 64).unwrap();
+        let root = reciprocal_root((spread << zeros) / (1 << 32));
+        let up = zeros / 2 + norm.shift as i32 - 32;
+        let (left, root) = if up >= 0 { (up, root) } else { (0, root >> -up) };
+        let scaled = move |z: &i64| {
+            let shifted = i128::from(*z) << left;
+            assert!(i32::try_from(shifted).is_ok(), "the shifted row keeps its value");
+            round_shift(shifted * root, 32)
+        };
+        z.iter().map(scaled).collect::<Vec<i64>>()
+    };
+    z.chunks_exact(z.len() / blocks).enumerate().flat_map(of_block).collect()
+}
+
 /// Normalized values, times their gains.
 fn scaled(normalized: &[i64], gains: impl Iterator<Item = i32>) -> Vec<i64> {
     normalized.iter().zip(gains).map(|(y, gain)| round_shift(i128::from(*y) * i128::from(gain), 32)).collect()
@@ -121,8 +152,9 @@ fn normed_cell(norm: &QuantizedNorm, c: &[i64]) -> Vec<i64> {
     let shift = u32::saturating_sub(width, 30 - bits(units as i128));
     let shifted: Vec<i64> = c.iter().map(|c| c.div_euclid(1 << shift)).collect();
     let normalized = normalize(&shifted, units as i128, norm.epsilon[2] >> (2 * shift));
-    let products = scaled(&normalized, (0..units).map(|unit| of_unit(norm, units, unit)[3][0]));
-    let shifted = products.iter().enumerate().map(|(unit, y)| saturate(y + i64::from(of_unit(norm, units, unit)[3][1])));
+    let products = scaled(&normalized, (0..units).map(|unit| of_unit(norm, units, unit).last().unwrap()[0]));
+    let shifted =
+        products.iter().enumerate().map(|(unit, y)| saturate(y + i64::from(of_unit(norm, units, unit).last().unwrap()[1])));
     shifted.map(|y| 32 * y.clamp(-(1 << 26), (1 << 26) - 1)).collect()
 }
 
@@ -137,11 +169,16 @@ fn preactivations(layer: &QuantizedLstm, x: &[i64], h: &[i64], largest: &mut Lar
             p.iter().enumerate().map(|(row, p)| saturate(p + shift(row, 1))).collect()
         }
         Some(recurrent) => {
-            let p = normed(norm, &scale(&layer.rows, x, largest), norm.epsilon[0], 0);
+            let z = scale(&layer.rows, x, largest);
+            let p = match &norm.from_inputs {
+                None => normed(norm, &z, norm.epsilon[0], 0),
+                Some(from_inputs) => normed_by_inputs(from_inputs, norm.per_gate, &z, x),
+            };
             // Columns of x that share a group of four with h have zero weights.
             let columns = &joint[x.len() / 4 * 4..];
-            let q = normed(norm, &scale(recurrent, columns, largest), norm.epsilon[1], 1);
-            p.iter().zip(&q).enumerate().map(|(row, (p, q))| saturate(saturate(p + q) + shift(row, 2))).collect()
+            let tables = norm.affine.len() / layer.hidden;
+            let q = normed(norm, &scale(recurrent, columns, largest), norm.epsilon[1], tables - 3);
+            p.iter().zip(&q).enumerate().map(|(row, (p, q))| saturate(saturate(p + q) + shift(row, tables - 2))).collect()
         }
     }
 }

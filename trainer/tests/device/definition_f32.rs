@@ -1,7 +1,7 @@
 //! `f32` arithmetic with `libm`'s functions as the file format defines it, every operation rounded by itself: one row at a time from the
 //! folded network's textbook layout.
 
-use embedded_rnn_trainer::fold::{FoldedLstm, FoldedNetwork, FoldedNorm};
+use embedded_rnn_trainer::fold::{FoldedLstm, FoldedNetwork, FoldedNorm, InputStatistics};
 use embedded_rnn_trainer::network::plain::NormForm;
 use embedded_rnn_trainer::regularize::settings::Reading;
 
@@ -66,6 +66,20 @@ fn normalize_cell(norm: &FoldedNorm, c: &mut [f32]) {
     }
 }
 
+/// r of a block of `W x + b` from the inputs.
+fn input_root(statistics: &InputStatistics, block: usize, x: &[f32]) -> f32 {
+    let length = statistics.triangles.len() / statistics.constants.len();
+    let mut triangle = statistics.triangles[block * length..][..length].iter();
+    let mut squares = 0.0;
+    for k in 0..x.len() {
+        let offset = *triangle.next().unwrap() as f32;
+        let factors: Vec<f64> = triangle.by_ref().take(x.len() - k).copied().collect();
+        let y = row(offset, &factors, &x[k..]);
+        squares += y * y;
+    }
+    1.0 / (squares + statistics.constants[block] as f32).sqrt()
+}
+
 /// What the gates read, `[4H]`.
 fn gates(layer: &FoldedLstm, x: &[f32], h: &[f32]) -> Vec<f32> {
     let plain = &layer.weights;
@@ -78,10 +92,15 @@ fn gates(layer: &FoldedLstm, x: &[f32], h: &[f32]) -> Vec<f32> {
         let y = normalize(norm, &together(), norm.epsilon_x);
         return y.iter().zip(&norm.gain_x).map(|(y, gain)| y * *gain as f32).zip(&norm.shift).map(shifted).collect();
     }
-    let y_x = normalize(norm, &from_x, norm.epsilon_x);
+    let scaled_x: Vec<f32> = match &norm.from_inputs {
+        None => normalize(norm, &from_x, norm.epsilon_x).iter().zip(&norm.gain_x).map(|(y, gain)| y * *gain as f32).collect(),
+        Some(statistics) => {
+            let block = from_x.len() / statistics.constants.len();
+            from_x.iter().enumerate().map(|(row, a)| a * input_root(statistics, row / block, x)).collect()
+        }
+    };
     let y_h = normalize(norm, &rows(&vec![0.0; 4 * h.len()], &plain.u, h), norm.epsilon_h);
-    let gains = norm.gain_x.iter().zip(&norm.gain_h);
-    let sums = y_x.iter().zip(&y_h).zip(gains).map(|((y_x, y_h), (gain_x, gain_h))| y_x * *gain_x as f32 + y_h * *gain_h as f32);
+    let sums = scaled_x.iter().zip(&y_h).zip(&norm.gain_h).map(|((x, y_h), gain_h)| x + y_h * *gain_h as f32);
     sums.zip(&norm.shift).map(shifted).collect()
 }
 

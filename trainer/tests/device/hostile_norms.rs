@@ -9,10 +9,17 @@ use embedded_rnn_trainer::regularize::settings::Reading;
 
 use crate::sketch::{Extras, Random, Sketch};
 
-/// A file of one layer of 6 units that read 3 inputs, with keep factors and zoneout.
-fn built(norm: NormForm, integer: bool) -> Vec<u8> {
+/// Inputs of which the norm over `W x` takes no statistics, for they are too many for 6 units.
+const MANY: u16 = 11;
+
+/// Inputs that it takes its statistics of, in forms A and B.
+const FEW: u16 = 3;
+
+/// A file of one layer of 6 units, with keep factors and zoneout.
+fn built(norm: NormForm, integer: bool, inputs: u16) -> Vec<u8> {
     type Net = Network<Lstm<3, 6>, Dense<6, 1, 2>>;
-    let sketch = if integer { Sketch::of::<Int8, Net>(3, &[6], 3, 12, 1) } else { Sketch::of::<Float, Net>(3, &[6], 3, 12, 1) };
+    let sketch =
+        if integer { Sketch::of::<Int8, Net>(3, &[6], inputs, 12, 1) } else { Sketch::of::<Float, Net>(3, &[6], inputs, 12, 1) };
     let extras = Extras { norm: Some(norm), kept: true, ..Extras::default() };
     sketch.with_extras(extras).with_zoneout(0.3, 0.2, Reading::Candidate).build().file
 }
@@ -56,7 +63,7 @@ fn accepted(built: &[u8], words: &[(usize, u32)]) {
 #[test]
 fn lying_integer_parameters_are_refused() {
     for norm in [NormForm::A, NormForm::B, NormForm::Joint] {
-        let built = built(norm, true);
+        let built = built(norm, true, MANY);
         accepted(&built, &[]);
         // A keep factor below zero, words that must be zero.
         for words in [[(4, 0x8000_0000)], [(5, u32::MAX)], [(6, 1)], [(7, 1)], [(11, 1)], [(18, 1)], [(19, 1)]] {
@@ -77,7 +84,7 @@ fn lying_integer_parameters_are_refused() {
         }
     }
     // Blocks of U that do not add up to its columns: they follow the 6 units' four rows of gains.
-    let built = built(NormForm::A, true);
+    let built = built(NormForm::A, true, MANY);
     let blocks = 20 + 6 * 16;
     accepted(&built, &[(blocks, 12)]);
     for word in [0, 4, 8, 16, u32::MAX] {
@@ -90,7 +97,7 @@ fn lying_integer_parameters_are_refused() {
 fn lying_f32_parameters_are_refused() {
     let bits = |value: f32| value.to_bits();
     for norm in [NormForm::A, NormForm::Joint] {
-        let built = built(norm, false);
+        let built = built(norm, false, MANY);
         accepted(&built, &[]);
         for value in [0.0, -1e-5, f32::NAN, f32::INFINITY] {
             refused(&built, &[(8, bits(value))]);
@@ -107,7 +114,53 @@ fn lying_f32_parameters_are_refused() {
         }
         accepted(&built, &[(11, bits(9.0)), (12, bits(1.0)), (13, bits(0.0))]);
     }
-    refused(&built(NormForm::Joint, false), &[(9, bits(1e-5))]);
+    refused(&built(NormForm::Joint, false, MANY), &[(9, bits(1e-5))]);
+}
+
+/// Where the norm over `W x` takes its statistics of 3 inputs. Words: 20..92 three rows of gains and shifts a unit, 92..100 four constants as
+/// 64 bits, 100..109 the triangle, and zeros to 112.
+#[test]
+fn lying_integer_statistics_of_inputs_are_refused() {
+    for norm in [NormForm::A, NormForm::B] {
+        let built = built(norm, true, FEW);
+        accepted(&built, &[]);
+        for shift in [1, 32] {
+            accepted(&built, &[(11, shift)]);
+        }
+        // No such shift; none, with the sizes of one; gate by gate, with the sizes of one block; an ε beside the constant.
+        for words in [[(11, 33)], [(11, u32::MAX)], [(11, 0)], [(9, 1)], [(12, 1)], [(13, 1)]] {
+            refused(&built, &words);
+        }
+        refused(&built, &[(92, 1), (93, 1 << 28)]);
+        accepted(&built, &[(92, 0), (93, 1 << 28)]);
+        for word in (94..100).chain(109..112) {
+            refused(&built, &[(word, 1)]);
+        }
+        // Its blocks of U come after.
+        refused(&built, &[(112, 8)]);
+    }
+    // A shift without the tensors that it announces, and one in a form whose norm reads h too.
+    refused(&built(NormForm::A, true, MANY), &[(11, 5), (12, 0), (13, 0)]);
+    refused(&built(NormForm::Joint, true, FEW), &[(11, 5), (12, 0), (13, 0)]);
+}
+
+/// Words: 16..88 three rows of gains and shifts a unit, 88..92 four constants, 92..101 the triangle, and zeros to 104.
+#[test]
+fn lying_f32_statistics_of_inputs_are_refused() {
+    let bits = |value: f32| value.to_bits();
+    let built_a = built(NormForm::A, false, FEW);
+    accepted(&built_a, &[]);
+    accepted(&built_a, &[(88, bits(7.0))]);
+    for (word, value) in
+        [(14, 0.0), (14, 0.5), (14, 2.0), (12, 1.0), (8, 1e-5), (89, 1e-5), (91, f32::NAN), (101, 1.0), (103, 1.0)]
+    {
+        refused(&built_a, &[(word, bits(value))]);
+    }
+    for value in [0.0, -1.0, f32::NAN, f32::INFINITY] {
+        refused(&built_a, &[(88, bits(value))]);
+    }
+    refused(&built(NormForm::A, false, MANY), &[(14, bits(1.0)), (8, 0)]);
+    refused(&built(NormForm::Joint, false, FEW), &[(14, bits(1.0)), (8, 0)]);
 }
 
 /// Weights, biases, multipliers, gains, shifts and ε of any bits: a forecast comes, twice the same.
@@ -115,21 +168,31 @@ fn lying_f32_parameters_are_refused() {
 fn any_tensors_run() {
     let mut random = Random(5);
     let mut word = || (random.next() * 2_147_483_648.0) as i32 as u32;
-    for norm in [NormForm::A, NormForm::B, NormForm::Joint] {
+    for (norm, inputs) in
+        [(NormForm::A, MANY), (NormForm::A, FEW), (NormForm::B, MANY), (NormForm::B, FEW), (NormForm::Joint, FEW)]
+    {
         for integer in [true, false] {
-            let built = built(norm, integer);
+            let built = built(norm, integer, inputs);
             let words = tensors(&built).len() / 4;
-            let windows: Vec<Vec<f32>> = (0..4).map(|seed| Random(seed).samples(12, 3)).collect();
+            let windows: Vec<Vec<f32>> = (0..4).map(|seed| Random(seed).samples(12, inputs.into())).collect();
             let first = if integer { 20 } else { 16 };
-            // Blocks must add up: they are left as they are. U's follow the gains, those of all columns U's stream.
-            let blocks_of_u = 20 + 6 * 16;
+            let from_inputs = norm != NormForm::Joint && inputs == FEW;
+            // Blocks must add up: they are left as they are. U's follow the gains and the triangle, those of all columns U's stream.
+            let blocks_of_u = if from_inputs { 112 } else { 20 + 6 * 16 };
+            let columns = usize::from(inputs).next_multiple_of(4);
             let blocks = match norm {
                 NormForm::Joint => 20 + 6 * 8..24 + 6 * 8,
-                _ => words - 4 - 6 * (4 + 8)..words - 6 * (4 + 8),
+                _ => words - 4 - 6 * (columns + 8)..words - 6 * (columns + 8),
+            };
+            // So are constants, and zeros behind a triangle.
+            let constants = match integer {
+                _ if !from_inputs => [0..0, 0..0],
+                true => [92..100, 109..112],
+                false => [88..92, 101..104],
             };
             let free = |index: &usize| {
                 let block = blocks.contains(index) || (norm != NormForm::Joint && (blocks_of_u..blocks_of_u + 4).contains(index));
-                !(integer && block)
+                !(integer && block || constants.iter().any(|range| range.contains(index)))
             };
             for round in 0..60 {
                 let mut forgery: Vec<(usize, u32)> = (first..words)
@@ -151,7 +214,12 @@ fn any_tensors_run() {
                 if integer {
                     // ε from nothing to the largest, over few rows and many, zone and keep factors likewise.
                     let units = [6, 7, 64, 65_535][round % 4];
-                    forgery.extend([(8, units), (9, word() & 1), (12, 0), (13, [0, 1 << 28][round % 2])]);
+                    let largest = (0, [0, 1 << 28][round % 2]);
+                    if from_inputs {
+                        forgery.extend([(8, units), (11, 1 + word() % 32), (92, largest.0), (93, largest.1)]);
+                    } else {
+                        forgery.extend([(8, units), (9, word() & 1), (12, largest.0), (13, largest.1)]);
+                    }
                     forgery.extend([0, 1, 4, 5].map(|index| (index, word() >> 1)));
                 }
                 let file = forged(&built, &forgery);

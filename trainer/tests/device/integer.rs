@@ -110,7 +110,8 @@ fn cells_that_grow_to_the_formats_end_are_as_defined() {
         let sketch = Sketch::of::<Int8, One>(1, &[11], 3, 1_500, 1).with_extras(extras);
         let mut built = sketch.build();
         let mut network = built.quantized.take().unwrap();
-        for [_, _, [i, f, g, _], [_, shift, _, _]] in network.layers[0].norm.as_mut().unwrap().affine.as_chunks_mut().0 {
+        // Gains of x are in the weights.
+        for [_, [i, f, g, _], [_, shift, _, _]] in network.layers[0].norm.as_mut().unwrap().affine.as_chunks_mut().0 {
             (*i, *f) = (1 << 16, 1 << 16);
             *g *= 20;
             *shift *= 200;

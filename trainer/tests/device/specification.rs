@@ -9,7 +9,8 @@ use embedded_rnn_trainer::fold::FoldedLstm;
 use embedded_rnn_trainer::fold::reference::Reference;
 use embedded_rnn_trainer::network::plain::NormForm;
 use embedded_rnn_trainer::quantize::{
-    QuantizedDense, QuantizedHeadNorm, QuantizedLstm, QuantizedNetwork, QuantizedNorm, QuantizedRows, QuantizedSkip,
+    QuantizedDense, QuantizedHeadNorm, QuantizedInputNorm, QuantizedLstm, QuantizedNetwork, QuantizedNorm, QuantizedRows,
+    QuantizedSkip,
 };
 use embedded_rnn_trainer::regularize::settings::{Reading, Zoneout};
 
@@ -159,12 +160,27 @@ fn read_lstm(reader: &mut Reader<'_>, like: &QuantizedLstm, order: Order) -> Qua
         assert_eq!([reader.i32(), reader.i32()], [0; 2]);
     }
     let norm = (norm > 0).then(|| {
-        let (divisor, per_gate, count, reserved) = (reader.u32(), reader.u32(), reader.u32() as usize, reader.u32());
+        let (divisor, per_gate, count, shift) = (reader.u32(), reader.u32(), reader.u32() as usize, reader.u32());
         let wide = |reader: &mut Reader<'_>| u64::from(reader.u32()) | u64::from(reader.u32()) << 32;
         let epsilon = [wide(reader), wide(reader), wide(reader)];
-        assert_eq!((reserved, wide(reader)), (0, 0));
-        let mut row = || [reader.i32(), reader.i32(), reader.i32(), reader.i32()];
-        let affine = (0..if apart { 4 } else { 2 } * hidden).map(|_| row()).collect();
+        assert_eq!(wide(reader), 0);
+        assert!(shift == 0 || (apart && epsilon[0] == 0));
+        let row = |reader: &mut Reader<'_>| [reader.i32(), reader.i32(), reader.i32(), reader.i32()];
+        let rows_of_unit = if shift > 0 {
+            3
+        } else if apart {
+            4
+        } else {
+            2
+        };
+        let affine = (0..rows_of_unit * hidden).map(|_| row(reader)).collect();
+        let from_inputs = (shift > 0).then(|| {
+            let constants = [wide(reader), wide(reader), wide(reader), wide(reader)];
+            let count = inputs * (inputs + 3) / 2 * if per_gate == 1 { 4 } else { 1 };
+            let mut triangles: Vec<i32> = (0..count.next_multiple_of(4)).map(|_| reader.i32()).collect();
+            assert!(triangles.split_off(count).iter().all(|word| *word == 0));
+            QuantizedInputNorm { shift, constants, triangles }
+        });
         let recurrent = apart.then(|| {
             if order.row_major {
                 read_row_major(reader, hidden, inputs, hidden, count)
@@ -172,7 +188,7 @@ fn read_lstm(reader: &mut Reader<'_>, like: &QuantizedLstm, order: Order) -> Qua
                 read_rows(reader, hidden, inputs % 4 + hidden, count, order)
             }
         });
-        QuantizedNorm { divisor, per_gate: per_gate == 1, epsilon, affine, recurrent }
+        QuantizedNorm { divisor, per_gate: per_gate == 1, epsilon, affine, from_inputs, recurrent }
     });
     let columns = if apart { inputs } else { inputs + hidden };
     let rows = if order.row_major {
@@ -385,16 +401,26 @@ fn expect_float_lstm(reader: &mut Reader<'_>, sketch: &Sketch, folded: &FoldedLs
     if let Some(norm) = &folded.norm {
         let [h, c] = [norm.epsilon_h, norm.epsilon_c].map(|epsilon| if apart { epsilon as f32 } else { 0.0 });
         assert_eq!(reader.f32s(4), [norm.epsilon_x as f32, h, c, (hidden + sketch.extras.removed) as f32]);
-        assert_eq!(reader.f32s(4), [norm.per_gate, norm.centered, false, false].map(|flag| f32::from(u8::from(flag))));
+        let from_inputs = norm.from_inputs.is_some();
+        assert_eq!(reader.f32s(4), [norm.per_gate, norm.centered, from_inputs, false].map(|flag| f32::from(u8::from(flag))));
         let gates = |values: &[f64], unit: usize| [0, 1, 2, 3].map(|gate| values[gate * hidden + unit] as f32);
         for unit in 0..hidden {
-            assert_eq!(reader.f32s(4), gates(&norm.gain_x, unit));
+            if !from_inputs {
+                assert_eq!(reader.f32s(4), gates(&norm.gain_x, unit));
+            }
             if apart {
                 assert_eq!(reader.f32s(4), gates(&norm.gain_h, unit));
             }
             assert_eq!(reader.f32s(4), gates(&norm.shift, unit));
             if apart {
                 assert_eq!(reader.f32s(4), [norm.gain_c[unit] as f32, norm.shift_c[unit] as f32, 0.0, 0.0]);
+            }
+        }
+        if let Some(statistics) = &norm.from_inputs {
+            for values in [&statistics.constants, &statistics.triangles] {
+                let mut expected: Vec<f32> = values.iter().map(|value| *value as f32).collect();
+                expected.resize(values.len().next_multiple_of(4), 0.0);
+                assert_eq!(reader.f32s(expected.len()), expected);
             }
         }
     }

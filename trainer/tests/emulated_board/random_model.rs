@@ -125,6 +125,11 @@ fn words(values: impl IntoIterator<Item = i32>) -> impl Iterator<Item = u8> {
     values.into_iter().flat_map(i32::to_le_bytes)
 }
 
+/// Whether the norm over `W x` takes its statistics from the inputs: where it has two at most.
+fn from_inputs(inputs: u16, form: CellForm) -> bool {
+    form.separate() && inputs <= 2
+}
+
 /// `[1-z_c, z_h, reads_zoned, 0]`, keep factors, the norms' parameters and rows, then per unit `[1 + I + H][4]`.
 fn lstm_f32(random: &mut Random, inputs: u16, units: u16, form: CellForm) -> Vec<u8> {
     let mut values = vec![0.8, 0.15, 1.0, 0.0];
@@ -135,16 +140,24 @@ fn lstm_f32(random: &mut Random, inputs: u16, units: u16, form: CellForm) -> Vec
         let [epsilon_h, epsilon_c] = if form.separate() { [2e-5, 3e-5] } else { [0.0; 2] };
         // Some units are gone; the joint form takes its statistics gate by gate and is centered.
         let joint = if form.separate() { 0.0 } else { 1.0 };
-        values.extend([1e-5, epsilon_h, epsilon_c, f32::from(units + 2), joint, joint, 0.0, 0.0]);
+        let from_inputs = from_inputs(inputs, form);
+        let (epsilon_x, flag) = if from_inputs { (0.0, 1.0) } else { (1e-5, 0.0) };
+        values.extend([epsilon_x, epsilon_h, epsilon_c, f32::from(units + 2), joint, joint, flag, 0.0]);
         for _ in 0..units {
             let around = |random: &mut Random, middle: f32, width: f32| [0; 4].map(|_| middle + width * random.signed());
-            for _ in 0..form.scratch_rows() {
+            for _ in 0..form.scratch_rows() - usize::from(from_inputs) {
                 values.extend(around(random, 0.7, 0.3));
             }
             values.extend(around(random, 0.0, 0.4));
             if form.separate() {
                 values.extend([0.7 + 0.3 * random.signed(), 0.2 * random.signed(), 0.0, 0.0]);
             }
+        }
+        if from_inputs {
+            values.extend([0.1, 0.0, 0.0, 0.0]);
+            let triangle = usize::from(inputs * (inputs + 3) / 2);
+            values.extend((0..triangle).map(|_| 0.7 * random.signed()));
+            values.extend(vec![0.0; triangle.next_multiple_of(4) - triangle]);
         }
     }
     let count = usize::from(units) * 4 * usize::from(1 + inputs + units);
@@ -161,6 +174,7 @@ fn dense_f32(random: &mut Random, inputs: u16, outputs: u16) -> Vec<u8> {
 /// `[1-z_c, 1-z_h in Q31, blocks, reads_zoned]`, keep factors, the norms' parameters and rows, U's rows where they are apart, then those
 /// of the other columns.
 fn lstm_int8(random: &mut Random, inputs: u16, units: u16, form: CellForm) -> Vec<u8> {
+    let from_inputs = from_inputs(inputs, form);
     let (inputs, hidden) = (usize::from(inputs), usize::from(units));
     let columns = if form.separate() { inputs } else { inputs + hidden };
     let mut stream = vec![1_700_000_000, 1_900_000_000, blocks(columns).len() as i32, 1];
@@ -173,16 +187,23 @@ fn lstm_int8(random: &mut Random, inputs: u16, units: u16, form: CellForm) -> Ve
         let epsilon = |value: i32| [value, 0];
         let [epsilon_h, epsilon_c] = if form.separate() { [20_000, 30_000] } else { [0; 2] };
         // Some units are gone; the joint form takes its statistics gate by gate.
-        stream.extend([i32::from(units) + 2, i32::from(!form.separate()), count, 0]);
-        stream.extend([epsilon(10_000), epsilon(epsilon_h), epsilon(epsilon_c), epsilon(0)].concat());
+        let (shift, epsilon_x) = if from_inputs { (16, 0) } else { (0, 10_000) };
+        stream.extend([i32::from(units) + 2, i32::from(!form.separate()), count, shift]);
+        stream.extend([epsilon(epsilon_x), epsilon(epsilon_h), epsilon(epsilon_c), epsilon(0)].concat());
         for _ in 0..units {
-            for _ in 0..form.scratch_rows() {
+            for _ in 0..form.scratch_rows() - usize::from(from_inputs) {
                 stream.extend([0; 4].map(|_| 400_000 + random.integer(100_000)));
             }
             stream.extend([0; 4].map(|_| random.integer(1500)));
             if form.separate() {
                 stream.extend([6_000_000 + random.integer(1_000_000), random.integer(20_000), 0, 0]);
             }
+        }
+        if from_inputs {
+            stream.extend([epsilon(100_000_000), epsilon(0), epsilon(0), epsilon(0)].concat());
+            let triangle = inputs * (inputs + 3) / 2;
+            stream.extend((0..triangle).map(|_| random.integer(12_000)));
+            stream.resize(stream.len().next_multiple_of(4), 0);
         }
         if form.separate() {
             stream.extend(rows_int8(random, hidden, before..before + hidden));

@@ -55,7 +55,14 @@ pub(crate) fn preactivations(layer: &FoldedLstm, x: &[f64], h: &[f64]) -> Vec<f6
                     normalize(norm, &mut z, norm.epsilon_x, &norm.gain_x);
                 }
                 NormForm::A | NormForm::B => {
-                    normalize(norm, &mut z, norm.epsilon_x, &norm.gain_x);
+                    match &norm.from_inputs {
+                        None => normalize(norm, &mut z, norm.epsilon_x, &norm.gain_x),
+                        Some(statistics) => {
+                            let variances = statistics.variances(x);
+                            let block = z.len() / variances.len();
+                            z.iter_mut().enumerate().for_each(|(row, z)| *z /= variances[row / block].sqrt());
+                        }
+                    }
                     normalize(norm, &mut recurrent, norm.epsilon_h, &norm.gain_h);
                     add(&mut z, &recurrent);
                 }
