@@ -105,16 +105,20 @@ impl<'m> InputNormInt8<'m> {
     /// Each gate's factor. `x`: the inputs, whatever follows them.
     #[inline]
     pub fn factors(&self, x: &[i16]) -> [InputFactor; 4] {
-        self.triangles.of_gates(self.constants, |constant, triangle| {
-            let spread = rows(triangle, x, self.triangles.inputs, constant, |sum, offset, factors, x| {
-                let products = factors.iter().zip(x);
-                let y = products.fold(*offset, |y, (factor, x)| y.wrapping_add(factor.wrapping_mul((*x).into())));
-                sum.wrapping_add((i64::from(y) * i64::from(y)) as u64)
-            });
-            let (half, root) = spread_root(spread);
-            let up = (half + self.shift) as i32 - Self::LARGEST_SHIFT as i32;
-            if up >= 0 { InputFactor { left: up as u32, root } } else { InputFactor { left: 0, root: root >> (-up & 31) } }
-        })
+        self.triangles.of_gates(self.constants, |constant, triangle| self.factor(constant, triangle, x))
+    }
+
+    // One copy for all gates.
+    #[inline(never)]
+    fn factor(&self, constant: u64, triangle: &[i32], x: &[i16]) -> InputFactor {
+        let spread = rows(triangle, x, self.triangles.inputs, constant, |sum, offset, factors, x| {
+            let products = factors.iter().zip(x);
+            let y = products.fold(*offset, |y, (factor, x)| y.wrapping_add(factor.wrapping_mul((*x).into())));
+            sum.wrapping_add((i64::from(y) * i64::from(y)) as u64)
+        });
+        let (half, root) = spread_root(spread);
+        let up = (half + self.shift) as i32 - Self::LARGEST_SHIFT as i32;
+        if up >= 0 { InputFactor { left: up as u32, root } } else { InputFactor { left: 0, root: root >> (-up & 31) } }
     }
 }
 
@@ -140,13 +144,17 @@ impl<'m> InputNormF32<'m> {
     /// Each gate's r. `x`: the inputs.
     #[inline]
     pub fn factors(&self, x: &[f32]) -> [f32; 4] {
-        self.triangles.of_gates(self.constants, |constant, triangle| {
-            let squares = rows(triangle, x, self.triangles.inputs, 0.0f32, |sum, offset, factors, x| {
-                let y = factors.iter().zip(x).fold(*offset, |y, (factor, x)| y + factor * x);
-                sum + y * y
-            });
-            1.0 / libm::sqrtf(squares + constant)
-        })
+        self.triangles.of_gates(self.constants, |constant, triangle| self.factor(constant, triangle, x))
+    }
+
+    // One copy for all gates.
+    #[inline(never)]
+    fn factor(&self, constant: f32, triangle: &[f32], x: &[f32]) -> f32 {
+        let squares = rows(triangle, x, self.triangles.inputs, 0.0f32, |sum, offset, factors, x| {
+            let y = factors.iter().zip(x).fold(*offset, |y, (factor, x)| y + factor * x);
+            sum + y * y
+        });
+        1.0 / libm::sqrtf(squares + constant)
     }
 }
 

@@ -17,7 +17,8 @@ pub(crate) fn reciprocal_root(x: u32) -> i32 {
 }
 
 /// `(k, y)` with `1/sqrt(spread) = y * 2^k / 2^62`, `y` from [2^30, 2^31); a spread of 0 counts as 1.
-#[inline]
+// One copy for all norms: a step has few of them, and the products of 64 bits are long.
+#[inline(never)]
 pub(super) fn spread_root(spread: u64) -> (u32, i32) {
     let spread = spread.max(1);
     // Even, so that its root is a shift by half of it: the spread is x / 2^zeros, x from [2^62, 2^64).

@@ -157,7 +157,7 @@ fn branch_of_inputs(
     let (bits, quantized) = input_norm::quantize(number, statistics, inputs, &rounded)?;
     let hidden = rounded.units();
     let (rows, note) = rounded.finish(number, |r| bits + i32::from(r / hidden == 2))?;
-    let note = format!("{note} in units of 2^{}, normalized by {} factors of the inputs", -bits, quantized.triangles.len());
+    let note = format!("{note}, in units of 2^{}, normalized by {} numbers of the inputs", -bits, quantized.triangles.len());
     Ok((Branch { rows, epsilon: 0, note }, quantized))
 }
 
