@@ -176,10 +176,8 @@ mod tests {
     fn squares(triangle: &[f64], x: &[f64]) -> f64 {
         let (inputs, mut at, mut sum) = (x.len(), 0, 0.0);
         for k in 0..inputs {
-            let mut y = triangle[at];
-            for j in k..inputs {
-                y += triangle[at + 1 + j - k] * x[j];
-            }
+            let products = triangle[at + 1..].iter().zip(&x[k..]).map(|(factor, x)| factor * x);
+            let y = triangle[at] + products.sum::<f64>();
             at += 1 + inputs - k;
             sum += y * y;
         }
