@@ -5,7 +5,7 @@ use embedded_rnn::{Forecaster, SampleError, arithmetic::Number, network::Topolog
 /// Takes samples one at a time and forecasts from the latest of them.
 pub trait Predict {
     /// One sample: every feature's raw value.
-    type Sample;
+    type Sample: Clone;
     /// All targets over the whole horizon.
     type Forecast;
     /// Why a sample is refused.
@@ -16,6 +16,9 @@ pub trait Predict {
 
     /// Forecasts from the samples so far; `None` while the history is still filling.
     fn forecast(&mut self) -> Option<Self::Forecast>;
+
+    /// Forgets all samples: what comes next does not follow on them.
+    fn reset(&mut self);
 }
 
 impl<N: Number, T: Topology<N>, const FEATURES: usize, const LOOKBACK: usize, const PATCH: usize> Predict
@@ -31,5 +34,9 @@ impl<N: Number, T: Topology<N>, const FEATURES: usize, const LOOKBACK: usize, co
 
     fn forecast(&mut self) -> Option<T::Output> {
         Forecaster::forecast(self).ok()
+    }
+
+    fn reset(&mut self) {
+        Forecaster::reset(self);
     }
 }

@@ -12,4 +12,28 @@ pub trait Report<S: Source, P: Predict> {
 
     /// The sensor could not be read.
     fn failed(&mut self, samples: u32, error: S::Error);
+
+    /// So many samples were missed: the work before them took longer than the sampling period. A source without a timer misses none, so
+    /// that a report on such a one need not say anything here.
+    fn missed(&mut self, samples: u32, missed: u32) {
+        let _ = (samples, missed);
+    }
+}
+
+impl<S: Source, P: Predict, R: Report<S, P> + ?Sized> Report<S, P> for &mut R {
+    fn forecast(&mut self, samples: u32, forecast: &P::Forecast) {
+        (**self).forecast(samples, forecast);
+    }
+
+    fn refused(&mut self, samples: u32, refusal: P::Refusal) {
+        (**self).refused(samples, refusal);
+    }
+
+    fn failed(&mut self, samples: u32, error: S::Error) {
+        (**self).failed(samples, error);
+    }
+
+    fn missed(&mut self, samples: u32, missed: u32) {
+        (**self).missed(samples, missed);
+    }
 }

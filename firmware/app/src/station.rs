@@ -1,6 +1,6 @@
 //! The loop itself, one turn at a time.
 
-use crate::{Predict, Report, Source};
+use crate::{Gaps, Predict, Report, Source};
 
 /// What one turn of the loop did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,17 +26,28 @@ pub struct Tally {
     pub refused: u32,
     /// Readings that failed.
     pub failed: u32,
+    /// Samples that were missed, for their time had passed.
+    pub missed: u32,
+    /// Samples that the last good one stood in for, see [`Gaps::Hold`].
+    pub held: u32,
+    /// Times that the history was emptied after a longer gap.
+    pub restarts: u32,
     /// Forecasts reported.
     pub forecasts: u32,
 }
 
 /// A source, a model and a report, joined.
 #[derive(Debug)]
-pub struct Station<S, P, R> {
+pub struct Station<S, P: Predict, R> {
     source: S,
     predictor: P,
     report: R,
     tally: Tally,
+    gaps: Gaps,
+    /// The last good sample, as long as the gap after it can be filled.
+    last: Option<P::Sample>,
+    /// Samples of the gap so far.
+    gap: u32,
 }
 
 impl<S, P, R> Station<S, P, R>
@@ -45,18 +56,31 @@ where
     S: Source<Sample = P::Sample>,
     R: Report<S, P>,
 {
-    /// Joins the three; nothing is read yet.
+    /// Joins the three; nothing is read yet. Gaps are closed.
     pub fn new(source: S, predictor: P, report: R) -> Self {
-        Station { source, predictor, report, tally: Tally::default() }
+        Self::with_gaps(source, predictor, report, Gaps::Close)
+    }
+
+    /// Joins the three; nothing is read yet.
+    pub fn with_gaps(source: S, predictor: P, report: R, gaps: Gaps) -> Self {
+        Station { source, predictor, report, tally: Tally::default(), gaps, last: None, gap: 0 }
     }
 
     /// One turn: takes one sample and reports the forecast that it makes possible.
     pub fn turn(&mut self) -> Progress {
-        let sample = match self.source.sample() {
+        let sample = self.source.sample();
+        let missed = self.source.missed();
+        if missed > 0 {
+            self.tally.missed = self.tally.missed.saturating_add(missed);
+            self.report.missed(self.tally.samples, missed);
+            self.lacking(missed);
+        }
+        let sample = match sample {
             None => return Progress::Ended,
             Some(Err(error)) => {
                 count(&mut self.tally.failed);
                 self.report.failed(self.tally.samples, error);
+                self.lacking(1);
                 return Progress::Failed;
             }
             Some(Ok(sample)) => sample,
@@ -64,13 +88,35 @@ where
         if let Err(refusal) = self.predictor.push(&sample) {
             count(&mut self.tally.refused);
             self.report.refused(self.tally.samples, refusal);
+            self.lacking(1);
             return Progress::Refused;
         }
         count(&mut self.tally.samples);
+        (self.last, self.gap) = (Some(sample), 0);
         let Some(forecast) = self.predictor.forecast() else { return Progress::Filling };
         count(&mut self.tally.forecasts);
         self.report.forecast(self.tally.samples, &forecast);
         Progress::Forecast
+    }
+
+    /// Tells the model of so many samples that there are not.
+    fn lacking(&mut self, samples: u32) {
+        let Gaps::Hold { at_most } = self.gaps else { return };
+        // Before the first good sample, and after the history was emptied, there is no gap in anything.
+        let Some(last) = &self.last else { return };
+        self.gap = self.gap.saturating_add(samples);
+        if self.gap > at_most {
+            self.predictor.reset();
+            count(&mut self.tally.restarts);
+            (self.last, self.gap) = (None, 0);
+            return;
+        }
+        for _ in 0..samples {
+            // It was accepted before.
+            if self.predictor.push(last).is_ok() {
+                count(&mut self.tally.held);
+            }
+        }
     }
 
     /// Turns until the source ends, then says how often each thing happened.
@@ -139,6 +185,10 @@ mod tests {
             let [.., a, b] = self.0[..] else { return None };
             Some(a + b)
         }
+
+        fn reset(&mut self) {
+            self.0.clear();
+        }
     }
 
     #[derive(Debug, PartialEq)]
@@ -189,7 +239,7 @@ mod tests {
                 Entry::Refused(2, "not finite"),
             ]
         );
-        assert_eq!(tally, Tally { samples: 2, refused: 2, failed: 1, forecasts: 1 });
+        assert_eq!(tally, Tally { samples: 2, refused: 2, failed: 1, forecasts: 1, ..Tally::default() });
     }
 
     #[test]
@@ -199,8 +249,31 @@ mod tests {
         let mut station = Station::new(Recording(readings.iter()), SumOfTwo::default(), Journal(&mut journal));
         let turns: Vec<Progress> = core::iter::repeat_with(|| station.turn()).take(5).collect();
         assert_eq!(turns, [Progress::Filling, Progress::Failed, Progress::Refused, Progress::Forecast, Progress::Ended]);
-        assert_eq!(station.tally(), Tally { samples: 2, refused: 1, failed: 1, forecasts: 1 });
+        assert_eq!(station.tally(), Tally { samples: 2, refused: 1, failed: 1, forecasts: 1, ..Tally::default() });
         assert_eq!(station.predictor().0, [1.0, 2.0]);
+    }
+
+    fn with_holding(readings: &[Result<[f32; 1], BusError>]) -> (Tally, Vec<f32>) {
+        let mut journal = Vec::new();
+        let gaps = Gaps::Hold { at_most: 2 };
+        let mut station = Station::with_gaps(Recording(readings.iter()), SumOfTwo::default(), Journal(&mut journal), gaps);
+        (station.run(), station.predictor().0.clone())
+    }
+
+    #[test]
+    fn a_short_gap_is_filled_with_the_last_good_sample() {
+        let failed = Err(BusError(1));
+        let (tally, history) = with_holding(&[failed, Ok([1.0]), failed, Ok([f32::NAN]), Ok([2.0]), failed, Ok([3.0])]);
+        assert_eq!(history, [1.0, 1.0, 1.0, 2.0, 2.0, 3.0], "a gap before the first sample is none");
+        assert_eq!(tally, Tally { samples: 3, refused: 1, failed: 3, held: 3, forecasts: 2, ..Tally::default() });
+    }
+
+    #[test]
+    fn a_long_gap_empties_the_history() {
+        let failed = Err(BusError(1));
+        let (tally, history) = with_holding(&[Ok([1.0]), Ok([2.0]), failed, failed, failed, failed, Ok([3.0]), failed]);
+        assert_eq!(history, [3.0, 3.0]);
+        assert_eq!(tally, Tally { samples: 3, failed: 5, held: 3, restarts: 1, forecasts: 1, ..Tally::default() });
     }
 
     #[test]

@@ -8,9 +8,12 @@ pub mod cost;
 mod counter;
 pub mod end;
 pub mod held_back;
+pub mod memory_flash;
 pub mod metered;
 pub mod programs;
+pub mod serial_bus;
 pub mod stack;
+pub mod uart;
 
 use defmt_semihosting as _;
 
@@ -29,13 +32,13 @@ pub mod model {
 /// The linked model file.
 pub static IMAGE: &[u8] = embedded_rnn::include_model!(concat!(env!("OUT_DIR"), "/model.rnn"));
 
-/// Makes a binary crate one of the [`programs`].
+/// Makes a binary crate one of the [`programs`]; some are told what the board has.
 #[macro_export]
 macro_rules! program {
-    ($name:ident) => {
+    ($name:ident $(, $argument:expr)*) => {
         #[$crate::entry]
         fn main() -> ! {
-            $crate::programs::$name::run()
+            $crate::programs::$name::run($($argument),*)
         }
     };
 }

@@ -48,6 +48,10 @@ impl<P: Predict> Predict for Metered<P> {
         self.inner.push(sample)
     }
 
+    fn reset(&mut self) {
+        self.inner.reset();
+    }
+
     fn forecast(&mut self) -> Option<P::Forecast> {
         let Metered { inner, meter, total } = self;
         let (forecast, cost) = meter.measure(|| inner.forecast());

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::feed;
 use super::model;
 use super::numbers::{count, grouped};
 use super::output::Output;
@@ -21,10 +22,24 @@ pub struct Args {
     board: String,
     /// A CSV with the model's columns whose samples are streamed through the board; if left out, the window that the model file carries,
     /// there and back.
-    #[arg(long, value_name = "CSV")]
+    #[arg(long, value_name = "CSV", group = "csv")]
     data: Option<PathBuf>,
-    /// At most so many samples of the CSV are streamed, its last ones.
-    #[arg(long, value_name = "N", default_value_t = 600, value_parser = count(), requires = "data")]
+    /// A CSV with the model's columns that is fed to the board sample by sample over its serial port; each forecast is compared with the
+    /// host's as it comes, and the first that differs ends it.
+    #[arg(long, value_name = "CSV", groups = ["csv", "talk"])]
+    feed: Option<PathBuf>,
+    /// The serial port of a board that runs the program `serve` with this model, for instance /dev/ttyACM0; if left out, the board is
+    /// emulated.
+    #[arg(long, value_name = "PORT", requires = "talk")]
+    port: Option<String>,
+    /// Send the model to the board on the serial port, which runs the firmware with two slots and another model of the same type.
+    #[arg(long, requires = "port", group = "talk")]
+    update: bool,
+    /// The serial port's speed.
+    #[arg(long, value_name = "BAUD", default_value_t = 115_200, requires = "port")]
+    baud: u32,
+    /// At most so many samples of the CSV are streamed or fed, its last ones.
+    #[arg(long, value_name = "N", default_value_t = 600, value_parser = count(), requires = "csv")]
     samples: usize,
     /// Show the board's log.
     #[arg(long)]
@@ -162,7 +177,11 @@ pub fn run(args: &Args, output: &Output) -> Result<()> {
     let mut device = DeviceModel::open(&bytes, &args.model)?;
     let manifest = device.manifest;
     let features = usize::from(manifest.window.features);
-    let samples = match &args.data {
+    let serial = args.port.as_ref().map(|port| feed::Serial { port, baud: args.baud });
+    if let (Some(serial), true) = (serial, args.update) {
+        return feed::update(board, serial, &bytes, output);
+    }
+    let samples = match args.data.as_ref().or(args.feed.as_ref()) {
         None => there_and_back(&device.test_window(), features),
         Some(csv) => {
             let series = model::series(&manifest, csv)?;
@@ -170,6 +189,9 @@ pub fn run(args: &Args, output: &Output) -> Result<()> {
             (first..series.rows()).flat_map(|row| series.sample(row)).collect()
         }
     };
+    if args.feed.is_some() {
+        return feed::run(board, serial, &bytes, &mut device, samples, &args.work, output);
+    }
     let stream = Stream::new(&mut device, samples)?;
     expect_installed(board)?;
     output.say(format!("building the firmware for {} (a first build takes a minute) and running it", board.name));

@@ -9,6 +9,7 @@ mod demo;
 mod deploy;
 mod evaluate;
 mod export;
+mod feed;
 mod init;
 mod inspect;
 mod interrupt;

@@ -33,15 +33,21 @@ pub fn find(board: &Board) -> Result<PathBuf, Missing> {
     })
 }
 
-/// Runs one firmware image to its end; a program that is still running after `limit` is stopped and is an error.
-pub fn run(emulator: &Path, board: &Board, elf: &Path, limit: Duration) -> Result<Output, Stop> {
+/// The emulator's command for a firmware image, its first serial port led to `serial`.
+pub(super) fn command(emulator: &Path, board: &Board, serial: &str, elf: &Path) -> Command {
     let mut command = Command::new(emulator);
-    command.args(["-machine", board.emulator.machine, "-nographic", "-monitor", "none", "-serial", "none"]);
+    command.args(["-machine", board.emulator.machine, "-nographic", "-monitor", "none", "-serial", serial]);
     command.args(board.emulator.arguments);
     command.args(["-semihosting-config", "enable=on,target=native"]);
     // One instruction is one nanosecond of virtual time: timers count instructions, and nothing depends on the host's speed.
     command.args(["-icount", "shift=0,sleep=off"]);
     command.arg("-kernel").arg(elf);
+    command
+}
+
+/// Runs one firmware image to its end; a program that is still running after `limit` is stopped and is an error.
+pub fn run(emulator: &Path, board: &Board, elf: &Path, limit: Duration) -> Result<Output, Stop> {
+    let mut command = command(emulator, board, "none", elf);
     let finished = process::run(&mut command, limit).map_err(|reason| Error::file("run", emulator, reason))?;
     let complaint = String::from_utf8_lossy(&finished.stderr).trim().to_string();
     match finished.status {

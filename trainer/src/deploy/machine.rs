@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    net::TcpStream,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -10,6 +11,7 @@ use super::{
     boards::Board,
     emulator, firmware,
     inputs::Inputs,
+    line::Emulated,
     log::{self, Event},
     stop::Stop,
     toolchain::{self, Toolchain},
@@ -73,6 +75,11 @@ impl<'a> Machine<'a> {
         let Places { firmware, work, target } = self.places;
         inputs.write(work)?;
         firmware::build(&self.toolchain, self.board, firmware, work, target, programs, self.limits.build)
+    }
+
+    /// Starts a program that talks on the board's first serial port, with further arguments for the emulator.
+    pub fn start(&self, program: &Path, arguments: &[String]) -> Result<(Emulated, TcpStream), Error> {
+        Emulated::start(&self.emulator, self.board, program, arguments)
     }
 
     /// Runs a program; one that ends badly is an error with its own last word.

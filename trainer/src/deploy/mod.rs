@@ -8,6 +8,7 @@ pub mod compare;
 pub mod emulator;
 pub mod firmware;
 pub mod inputs;
+pub mod line;
 pub mod log;
 mod machine;
 mod process;

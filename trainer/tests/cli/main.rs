@@ -7,6 +7,8 @@ mod desk;
 mod init;
 mod interrupted;
 mod monitor;
+#[cfg(unix)]
+mod port;
 mod refused_models;
 mod refused_trainings;
 mod same_bytes;

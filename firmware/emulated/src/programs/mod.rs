@@ -5,6 +5,12 @@ pub mod battery;
 pub mod bench;
 pub mod demo;
 pub mod selftest;
+pub mod serve;
+pub mod thermometer;
+pub mod update;
+
+use embedded_rnn::Image;
+use embedded_rnn_app::Identity;
 
 use crate::{IMAGE, end, model::Model};
 
@@ -14,6 +20,19 @@ fn load() -> Model<'static> {
         Ok(model) => model,
         Err(error) => {
             defmt::error!("the linked model file is refused: {}", error);
+            end::fail();
+        }
+    }
+}
+
+/// What a model file says of itself that its type does not, or the end of the program.
+fn identity(file: &[u8]) -> Identity {
+    match Image::open(file) {
+        Ok(image) => {
+            Identity { digest: image.digest, interval: image.manifest.series.interval, lookback: image.manifest.window.lookback }
+        }
+        Err(error) => {
+            defmt::error!("the model file is refused: {}", error);
             end::fail();
         }
     }

@@ -1,0 +1,6 @@
+//! Forecasts what a desk feeds over the serial port.
+#![no_std]
+#![no_main]
+
+// SAFETY: the board's first serial port, and nothing else uses it.
+embedded_rnn_emulated::program!(serve, unsafe { embedded_rnn_emulated::uart::Ns16550::at(0x1000_0000) });
