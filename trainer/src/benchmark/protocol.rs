@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
-use crate::config::{Config, Data, Export, Loss, Names, Network, Normalization, Split, Training, Window};
+use crate::config::{Allowance, Config, Data, Export, Loss, Names, Network, Normalization, Split, Training, Window};
 use crate::regularize::settings::{Dropout, Regularization, Zoneout};
 
 /// A protocol that publications share.
@@ -94,6 +94,7 @@ impl Protocol {
                 ..Training::default()
             },
             export: Export::default(),
+            budget: Allowance::default(),
         }
     }
 }

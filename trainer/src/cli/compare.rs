@@ -86,7 +86,7 @@ pub fn run(args: &Args, output: &Output) -> Result<()> {
     if args.threads == Some(0) {
         return Err(Error::input("--threads 0 trains nothing: use at least 1"));
     }
-    let board = if args.no_board { None } else { Some(boards::find(&args.board)?) };
+    let board = if args.no_board { None } else { Some(boards::find_emulated(&args.board)?) };
     let mut config = preset::read(&args.config)?.config;
     if let Some(data) = &args.data {
         config.data.path = data.clone();

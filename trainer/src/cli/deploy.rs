@@ -4,14 +4,17 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::deploy_real::{self, Job};
 use super::feed;
 use super::model;
 use super::numbers::{count, grouped};
 use super::output::Output;
+use crate::config::{Allowance, Costs};
 use crate::deploy::{self, BoardRun, Comparison, Inputs, Limits, Places, Stop, boards, compare};
 use crate::error::{Error, Result};
 use crate::evaluate::device::{DeviceModel, ModelBytes};
 use crate::pack::snippet;
+use crate::preset;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -41,9 +44,18 @@ pub struct Args {
     /// At most so many samples of the CSV are streamed or fed, its last ones.
     #[arg(long, value_name = "N", default_value_t = 600, value_parser = count(), requires = "csv")]
     samples: usize,
-    /// Show the board's log.
+    /// Show the emulated board's log.
     #[arg(long)]
     log: bool,
+    /// A configuration whose table [budget] the image must keep; if it does not, nothing is flashed.
+    #[arg(long, value_name = "CONFIG")]
+    budget: Option<PathBuf>,
+    /// Milliseconds from sample to sample on a real board, instead of the model's.
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u32).range(1..))]
+    period: Option<u32>,
+    /// The drive that a real board shows itself as, where it is not found by itself.
+    #[arg(long, value_name = "DIR")]
+    drive: Option<PathBuf>,
     /// Where the firmware is built.
     #[arg(long, value_name = "DIR", default_value = "target/rnn")]
     work: PathBuf,
@@ -62,6 +74,10 @@ pub struct Deployed {
     pub image_flash_bytes: u64,
     /// Bytes of code in it.
     pub text_bytes: u64,
+    /// Bytes of constants in it, the model among them.
+    pub rodata_bytes: u64,
+    /// Bytes of the model file.
+    pub model_bytes: u64,
     /// Bytes of RAM for the image's variables.
     pub static_ram_bytes: u64,
     /// Bytes of flash that the board has.
@@ -137,6 +153,8 @@ pub fn deploy(
         identical: comparison.identical,
         image_flash_bytes: run.sizes.flash().saturating_sub(run.test_bytes),
         text_bytes: run.sizes.text,
+        rodata_bytes: run.sizes.rodata.saturating_sub(run.test_bytes),
+        model_bytes: inputs.model.len() as u64,
         static_ram_bytes: run.sizes.ram(),
         board_flash_bytes: board.flash,
         board_ram_bytes: board.ram,
@@ -171,8 +189,28 @@ pub fn there_and_back(window: &[f32], features: usize) -> Vec<f32> {
     once.repeat(times)
 }
 
+impl Deployed {
+    /// What a `[budget]` is about.
+    pub fn costs(&self) -> Costs {
+        Costs {
+            flash: Some(self.image_flash_bytes),
+            ram: Some(self.static_ram_bytes + self.forecaster_bytes + self.stack_bytes),
+            instructions: Some(self.instructions_per_forecast),
+        }
+    }
+}
+
 pub fn run(args: &Args, output: &Output) -> Result<()> {
     let board = boards::find(&args.board)?;
+    if board.hardware.is_none() && (args.drive.is_some() || args.period.is_some()) {
+        let real: Vec<&str> = boards::real().map(|(board, _)| board.name).collect();
+        let message = format!("--drive and --period are for a real board ({}), and {} is emulated", real.join(", "), board.name);
+        return Err(Error::input(message));
+    }
+    let allowance = match &args.budget {
+        Some(config) => preset::read(config)?.config.budget,
+        None => Allowance::default(),
+    };
     let bytes = ModelBytes::read(&args.model)?;
     let mut device = DeviceModel::open(&bytes, &args.model)?;
     let manifest = device.manifest;
@@ -193,6 +231,11 @@ pub fn run(args: &Args, output: &Output) -> Result<()> {
         return feed::run(board, serial, &bytes, &mut device, samples, &args.work, output);
     }
     let stream = Stream::new(&mut device, samples)?;
+    if let Some(hardware) = &board.hardware {
+        let job =
+            Job { board, hardware, bytes: &bytes, device: &device, stream: &stream, allowance: &allowance, work: &args.work };
+        return deploy_real::run(&job, args.period, args.drive.as_deref(), output);
+    }
     expect_installed(board)?;
     output.say(format!("building the firmware for {} (a first build takes a minute) and running it", board.name));
     let deployed = deploy(board, &bytes, &device, &stream, &args.work)?;
@@ -200,16 +243,19 @@ pub fn run(args: &Args, output: &Output) -> Result<()> {
         deployed.log.iter().for_each(|line| output.say(line));
     }
     output.finish(&deployed, || summary(&deployed))?;
-    check(&deployed)
+    check(&deployed)?;
+    allowance.check(&deployed.costs(), &format!("the image for {}", board.name))
 }
 
 /// What a board did, for people.
 fn summary(deployed: &Deployed) -> String {
-    let [step, forecast, flash, text, of_flash, statics, sensor, stack, of_ram] = [
+    let [step, forecast, flash, text, rodata, model, of_flash, statics, sensor, stack, of_ram] = [
         deployed.instructions_per_step,
         deployed.instructions_per_forecast,
         deployed.image_flash_bytes,
         deployed.text_bytes,
+        deployed.rodata_bytes,
+        deployed.model_bytes,
         deployed.board_flash_bytes,
         deployed.static_ram_bytes,
         deployed.forecaster_bytes,
@@ -220,7 +266,7 @@ fn summary(deployed: &Deployed) -> String {
     format!(
         "{} (core {}): {} of {} forecasts bit-identical with the host's\n\
          {step} instructions a step, {forecast} a forecast (executed, counted by the emulator)\n\
-         flash: image of {flash} bytes, {text} of them code, of the board's {of_flash}\n\
+         flash: image of {flash} bytes, {text} of them code, {rodata} constants (the model's {model} among them), of the board's {of_flash}\n\
          RAM: {statics} bytes of variables, {sensor} for each sensor, {stack} of stack at most, of the board's {of_ram}",
         deployed.board, deployed.core, deployed.identical, deployed.compared,
     )

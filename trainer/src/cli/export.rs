@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::numbers::grouped;
 use super::output::Output;
-use crate::config::{Config, Export, Fold, Rounding};
+use crate::config::{Config, Costs, Export, Fold, Rounding};
 use crate::error::{Error, Result};
 use crate::evaluate::device::{DeviceModel, ModelBytes};
 use crate::export::{Exported, Format, Trained, certificate_beside, certificate_path, export_for, snippet_path};
@@ -196,6 +196,13 @@ pub fn run(args: &Args, output: &Output) -> Result<()> {
     let rounding = args.rounding.unwrap_or(trained.config.export.rounding);
     let config = Config { export: Export { rounding, ..trained.config.export }, ..trained.config.clone() };
     let exported = export_for(&Trained { config: &config, ..trained }, args.format, args.target, &name)?;
+    // The image and the stack come on top: what the model alone exceeds cannot be kept.
+    let costs_of_model = Costs {
+        flash: Some(exported.budget.flash_bytes as u64),
+        ram: Some(exported.budget.ram_bytes as u64),
+        instructions: None,
+    };
+    config.budget.check(&costs_of_model, "the model alone")?;
     write(&exported, &args.output)?;
     let report = Report {
         model: &args.output,

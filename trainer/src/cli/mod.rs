@@ -2,11 +2,13 @@
 
 mod bench;
 mod bench_device;
+mod bench_size;
 mod bench_train;
 mod benchmark;
 mod compare;
 mod demo;
 mod deploy;
+mod deploy_real;
 mod evaluate;
 mod export;
 mod feed;
@@ -72,7 +74,7 @@ enum Command {
     Benchmark(benchmark::Args),
     /// Measure costs.
     Bench(bench::Args),
-    /// Build the firmware with a model inside, run it on a board, and compare its forecasts with the host's.
+    /// Build the firmware with a model inside; run it on an emulated board and compare its forecasts with the host's, or flash a real one.
     Deploy(deploy::Args),
 }
 

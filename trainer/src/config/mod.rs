@@ -1,5 +1,6 @@
 //! The configuration file: TOML to validated settings.
 
+mod allowance;
 mod names;
 pub(crate) mod place;
 mod read;
@@ -11,6 +12,7 @@ use embedded_rnn::forecast::Transform;
 use serde::{Deserialize, Serialize};
 
 use crate::regularize::settings::Regularization;
+pub use allowance::{Allowance, Costs};
 pub use names::{Names, Split};
 pub use validate::{MAX_HIDDEN, MAX_HORIZON, MAX_LAYERS, MAX_LOOKBACK, MAX_OUTPUTS, MAX_STEP_INPUTS};
 
@@ -33,6 +35,9 @@ pub struct Config {
     /// `[export]`
     #[serde(default)]
     pub export: Export,
+    /// `[budget]`
+    #[serde(default, skip_serializing_if = "Allowance::is_unlimited")]
+    pub budget: Allowance,
 }
 
 /// `[export]`: what happens to a trained network before it is packed.

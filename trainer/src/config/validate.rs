@@ -55,7 +55,15 @@ fn check(config: &Config) -> Check {
     network(config)?;
     regularization(config)?;
     training(config)?;
-    export(config)
+    export(config)?;
+    budget(config)
+}
+
+fn budget(config: &Config) -> Check {
+    match config.budget.limits().find(|(_, limit)| *limit == 0) {
+        Some((key, _)) => refuse(key, format!("{key} = 0 allows nothing: use at least 1, or leave it out")),
+        None => Ok(()),
+    }
 }
 
 fn columns(config: &Config) -> Check {

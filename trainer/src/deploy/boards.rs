@@ -1,5 +1,6 @@
 //! The boards that firmware exists for.
 
+use super::uf2::{self, Family};
 use crate::error::{Error, Result};
 use crate::pack::Core;
 
@@ -22,8 +23,10 @@ pub struct Board {
     pub packing: Core,
     /// Features of the board's firmware.
     pub features: &'static [&'static str],
-    /// How it is emulated.
-    pub emulator: Emulator,
+    /// How it is emulated, if it is.
+    pub emulator: Option<Emulator>,
+    /// How an image gets onto it, if it exists.
+    pub hardware: Option<Hardware>,
     /// The linker that serves where the toolchain brings none.
     pub linker: Linker,
     /// Bytes of flash that the board has.
@@ -47,6 +50,40 @@ pub struct Emulator {
     pub instructions_in_ticks: (u64, u64),
 }
 
+/// A board that can be bought, and how an image gets onto it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Hardware {
+    /// Its name on the box.
+    pub product: &'static str,
+    /// How it takes an image without a probe, if it does.
+    pub drive: Option<Drive>,
+    /// What probe-rs calls its chip.
+    pub chip: &'static str,
+    /// How to connect it, as a sentence.
+    pub connect: &'static str,
+    /// Where its lines appear, as a sentence.
+    pub listen: &'static str,
+    /// The emulated board with the same core: what costs are counted on.
+    pub counted_on: &'static str,
+}
+
+/// The drive as which a board shows itself.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Drive {
+    /// A boot loader that takes UF2 files.
+    Uf2 {
+        /// What chip they are for.
+        family: Family,
+        /// The `Board-ID` in the drive's `INFO_UF2.TXT`.
+        id: &'static str,
+    },
+    /// A probe on the board that writes a flat file into flash.
+    Flat {
+        /// The drive's label.
+        label: &'static str,
+    },
+}
+
 /// A linker and where it comes from.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Linker {
@@ -59,9 +96,9 @@ pub struct Linker {
 const BINUTILS: Linker = Linker { program: "arm-none-eabi-ld", package: "binutils-arm-none-eabi" };
 const LLD: Linker = Linker { program: "ld.lld", package: "lld" };
 
-const fn arm(machine: &'static str, instructions_in_ticks: (u64, u64)) -> Emulator {
+const fn arm(machine: &'static str, instructions_in_ticks: (u64, u64)) -> Option<Emulator> {
     let program = "qemu-system-arm";
-    Emulator { program, package: program, machine, arguments: &[], instructions_in_ticks }
+    Some(Emulator { program, package: program, machine, arguments: &[], instructions_in_ticks })
 }
 
 /// Arm's MPS2 board with a Cortex-M4F; its siblings differ from it in the core.
@@ -75,6 +112,7 @@ const MPS2: Board = Board {
     packing: Core::CortexM4,
     features: &[],
     emulator: arm("mps2-an386", (40, 1)),
+    hardware: None,
     linker: BINUTILS,
     flash: 4 << 20,
     ram: 4 << 20,
@@ -144,19 +182,105 @@ pub const BOARDS: &[Board] = &[
         folder: "qemu-riscv32",
         target: "riscv32imac-unknown-none-elf",
         packing: Core::Riscv32,
-        emulator: Emulator {
+        emulator: Some(Emulator {
             program: "qemu-system-riscv32",
             package: "qemu-system-misc",
             machine: "virt",
             arguments: &["-bios", "none"],
             instructions_in_ticks: (1, 1),
-        },
+        }),
         linker: LLD,
         flash: 8 << 20,
         ram: 8 << 20,
         ..MPS2
     },
+    Board {
+        name: "rp2040",
+        core: "m0",
+        core_name: "Cortex-M0+",
+        folder: "rp2040",
+        target: "thumbv6m-none-eabi",
+        packing: Core::CortexM0,
+        emulator: None,
+        hardware: Some(Hardware {
+            product: "Raspberry Pi Pico",
+            drive: Some(Drive::Uf2 { family: uf2::RP2040, id: "RPI-RP2" }),
+            chip: "RP2040",
+            connect: BOOTSEL,
+            listen: USB_SERIAL,
+            counted_on: "qemu-m0",
+        }),
+        flash: 2 << 20,
+        ram: 264 << 10,
+        ..MPS2
+    },
+    Board {
+        name: "rp2350",
+        core: "m33",
+        core_name: "Cortex-M33",
+        folder: "rp2350",
+        target: "thumbv8m.main-none-eabihf",
+        cpu: Some("cortex-m33"),
+        packing: Core::CortexM33,
+        emulator: None,
+        hardware: Some(Hardware {
+            product: "Raspberry Pi Pico 2",
+            drive: Some(Drive::Uf2 { family: uf2::RP2350_ARM, id: "RP2350" }),
+            chip: "RP235x",
+            connect: BOOTSEL,
+            listen: USB_SERIAL,
+            counted_on: "qemu-m33",
+        }),
+        flash: 4 << 20,
+        ram: 520 << 10,
+        ..MPS2
+    },
+    Board {
+        name: "stm32f4",
+        folder: "stm32f4",
+        emulator: None,
+        hardware: Some(Hardware {
+            product: "ST Nucleo-F411RE",
+            drive: Some(Drive::Flat { label: "NODE_F411RE" }),
+            chip: "STM32F411RETx",
+            connect: "plug the board's USB into the computer: the probe on it is all it needs",
+            listen: "its lines come from the probe's serial port, 115200 baud (Linux: /dev/ttyACM0)",
+            counted_on: "qemu-m4",
+        }),
+        flash: 512 << 10,
+        ram: 128 << 10,
+        ..MPS2
+    },
+    Board {
+        name: "nrf52840",
+        folder: "nrf52840",
+        emulator: None,
+        hardware: Some(Hardware {
+            product: "Nordic nRF52840-DK",
+            drive: None,
+            chip: "nRF52840_xxAA",
+            connect: "plug the board's USB (J2) into the computer: the probe on it is all it needs",
+            listen: "its lines come from the probe's serial port, 115200 baud (Linux: /dev/ttyACM0)",
+            counted_on: "qemu-m4",
+        }),
+        flash: 1 << 20,
+        ram: 256 << 10,
+        ..MPS2
+    },
 ];
+
+const BOOTSEL: &str = "hold the button BOOTSEL, plug the board's USB into the computer, let go: it shows itself as a drive";
+const USB_SERIAL: &str = "its lines come from a serial port by USB (Linux: /dev/ttyACM0)";
+
+/// Those that an emulator runs.
+pub fn emulated() -> impl Iterator<Item = &'static Board> {
+    BOARDS.iter().filter(|board| board.emulator.is_some())
+}
+
+/// Those that can be bought, with how an image gets onto each.
+pub fn real() -> impl Iterator<Item = (&'static Board, &'static Hardware)> {
+    BOARDS.iter().filter_map(|board| Some((board, board.hardware.as_ref()?)))
+}
 
 impl Board {
     /// Where in cargo's target folder for boards this board's builds lie. A core of its own has a folder of its own: the library is built
@@ -179,15 +303,23 @@ impl Board {
 
 /// The board of that name.
 pub fn find(name: &str) -> Result<&'static Board> {
-    BOARDS
-        .iter()
-        .find(|board| board.name == name)
-        .ok_or_else(|| Error::input(format!("--board {name}: no such board; the known ones are {}", names().join(", "))))
+    BOARDS.iter().find(|board| board.name == name).ok_or_else(|| unknown(name, BOARDS.iter()))
 }
 
-/// The names of all of them.
-pub fn names() -> Vec<&'static str> {
-    BOARDS.iter().map(|board| board.name).collect()
+/// The emulated board of that name.
+pub fn find_emulated(name: &str) -> Result<&'static Board> {
+    emulated().find(|board| board.name == name).ok_or_else(|| match find(name) {
+        Ok(_) => Error::input(format!("--board {name} is not emulated: choose one of {}", names(emulated()))),
+        Err(_) => unknown(name, emulated()),
+    })
+}
+
+fn unknown(name: &str, known: impl Iterator<Item = &'static Board>) -> Error {
+    Error::input(format!("--board {name}: no such board; the known ones are {}", names(known)))
+}
+
+fn names(boards: impl Iterator<Item = &'static Board>) -> String {
+    boards.map(|board| board.name).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -196,19 +328,38 @@ mod tests {
 
     #[test]
     fn boards_are_found_by_name() {
-        assert_eq!(find("qemu-m4").unwrap().emulator.machine, "mps2-an386");
         for board in BOARDS {
             assert_eq!(find(board.name).unwrap(), board);
+            assert!(board.emulator.is_some() || board.hardware.is_some(), "{}", board.name);
+        }
+        for board in emulated() {
+            assert_eq!(find_emulated(board.name).unwrap(), board);
             assert_eq!(board.name, format!("qemu-{}", board.core));
         }
     }
 
     #[test]
     fn an_unknown_name_lists_the_known() {
-        let error = find("stm32").unwrap_err();
+        let error = find("esp32").unwrap_err();
         assert_eq!(error.exit_code(), 2);
-        let known = "qemu-m0, qemu-m3, qemu-m4, qemu-m7, qemu-m33, qemu-m55, qemu-riscv32";
-        assert_eq!(error.to_string(), format!("--board stm32: no such board; the known ones are {known}"));
+        let emulated = "qemu-m0, qemu-m3, qemu-m4, qemu-m7, qemu-m33, qemu-m55, qemu-riscv32";
+        let known = format!("{emulated}, rp2040, rp2350, stm32f4, nrf52840");
+        assert_eq!(error.to_string(), format!("--board esp32: no such board; the known ones are {known}"));
+        let error = find_emulated("esp32").unwrap_err();
+        assert_eq!(error.to_string(), format!("--board esp32: no such board; the known ones are {emulated}"));
+        let error = find_emulated("rp2040").unwrap_err();
+        assert_eq!(error.to_string(), format!("--board rp2040 is not emulated: choose one of {emulated}"));
+    }
+
+    #[test]
+    fn costs_are_counted_on_the_same_core() {
+        for (board, hardware) in real() {
+            let emulated = find_emulated(hardware.counted_on).unwrap();
+            assert_eq!(
+                (emulated.core, emulated.target, emulated.cpu, emulated.packing),
+                (board.core, board.target, board.cpu, board.packing)
+            );
+        }
     }
 
     #[test]

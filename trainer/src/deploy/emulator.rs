@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    boards::Board,
+    boards::{Board, Emulator},
     process,
     stop::{Missing, Stop},
 };
@@ -26,28 +26,35 @@ pub struct Output {
 }
 
 /// The path of the emulator for `board`.
-pub fn find(board: &Board) -> Result<PathBuf, Missing> {
-    in_path(board.emulator.program).ok_or_else(|| Missing {
-        what: board.emulator.program.to_string(),
-        install: format!("apt-get install --no-install-recommends {}", board.emulator.package),
-    })
+pub fn find(board: &Board) -> Result<PathBuf, Stop> {
+    let emulator = of(board)?;
+    let missing = || Missing {
+        what: emulator.program.to_string(),
+        install: format!("apt-get install --no-install-recommends {}", emulator.package),
+    };
+    Ok(in_path(emulator.program).ok_or_else(missing)?)
+}
+
+fn of(board: &Board) -> Result<&Emulator, Error> {
+    board.emulator.as_ref().ok_or_else(|| Error::input(format!("{} is not emulated", board.name)))
 }
 
 /// The emulator's command for a firmware image, its first serial port led to `serial`.
-pub(super) fn command(emulator: &Path, board: &Board, serial: &str, elf: &Path) -> Command {
+pub(super) fn command(emulator: &Path, board: &Board, serial: &str, elf: &Path) -> Result<Command, Error> {
+    let how = of(board)?;
     let mut command = Command::new(emulator);
-    command.args(["-machine", board.emulator.machine, "-nographic", "-monitor", "none", "-serial", serial]);
-    command.args(board.emulator.arguments);
+    command.args(["-machine", how.machine, "-nographic", "-monitor", "none", "-serial", serial]);
+    command.args(how.arguments);
     command.args(["-semihosting-config", "enable=on,target=native"]);
     // One instruction is one nanosecond of virtual time: timers count instructions, and nothing depends on the host's speed.
     command.args(["-icount", "shift=0,sleep=off"]);
     command.arg("-kernel").arg(elf);
-    command
+    Ok(command)
 }
 
 /// Runs one firmware image to its end; a program that is still running after `limit` is stopped and is an error.
 pub fn run(emulator: &Path, board: &Board, elf: &Path, limit: Duration) -> Result<Output, Stop> {
-    let mut command = command(emulator, board, "none", elf);
+    let mut command = command(emulator, board, "none", elf)?;
     let finished = process::run(&mut command, limit).map_err(|reason| Error::file("run", emulator, reason))?;
     let complaint = String::from_utf8_lossy(&finished.stderr).trim().to_string();
     match finished.status {

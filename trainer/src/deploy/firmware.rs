@@ -31,6 +31,21 @@ pub fn build<const N: usize>(
     programs: [&str; N],
     limit: Duration,
 ) -> Result<[PathBuf; N], Stop> {
+    build_paced(toolchain, board, firmware, inputs, target, programs, None, limit)
+}
+
+/// The same, with the milliseconds from sample to sample for a board that takes its own.
+#[expect(clippy::too_many_arguments, reason = "each is another kind of thing")]
+pub fn build_paced<const N: usize>(
+    toolchain: &Toolchain,
+    board: &Board,
+    firmware: &Path,
+    inputs: &Path,
+    target: &Path,
+    programs: [&str; N],
+    period: Option<u32>,
+    limit: Duration,
+) -> Result<[PathBuf; N], Stop> {
     let folder = firmware.join("boards").join(board.folder);
     if !folder.join("Cargo.toml").is_file() {
         return Err(Error::input(format!(
@@ -53,9 +68,14 @@ pub fn build<const N: usize>(
     command.args(toolchain::arguments(toolchain, board.target)).arg("--target-dir").arg(&target);
     // The log's level decides what the image holds: not left to the user's environment.
     command.env("RNN_MODEL_DIR", &inputs).env("DEFMT_LOG", "info");
+    match period {
+        Some(milliseconds) => command.env("RNN_PERIOD_MS", milliseconds.to_string()),
+        None => command.env_remove("RNN_PERIOD_MS"),
+    };
     let finished = process::run(&mut command, limit).map_err(|reason| Error::file("run", &toolchain.cargo, reason))?;
     match finished.status {
-        Some(status) if status.success() => {}
+        // What the compiler warns of is for whoever changed the firmware.
+        Some(status) if status.success() => eprint!("{}", String::from_utf8_lossy(&finished.stderr)),
         Some(_) => {
             let output = String::from_utf8_lossy(&finished.stderr);
             return Err(Error::failed(format!("building the firmware for {} failed:\n{}", board.name, output.trim_end())).into());

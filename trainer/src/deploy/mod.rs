@@ -5,17 +5,21 @@
 
 pub mod boards;
 pub mod compare;
+mod drives;
 pub mod emulator;
 pub mod firmware;
+pub mod flash;
 pub mod inputs;
 pub mod line;
 pub mod log;
 mod machine;
+pub mod memory;
 mod process;
 mod run;
 pub mod sizes;
 pub mod stop;
 pub mod toolchain;
+pub mod uf2;
 
 pub use boards::Board;
 pub use compare::{Comparison, Difference, compare};

@@ -4,7 +4,7 @@ use embedded_rnn::forecast::Transform;
 
 use super::trial;
 use super::window::{self, Given};
-use crate::config::{Config, Data, Export, Loss, Network, Normalization, Skip, Training};
+use crate::config::{Allowance, Config, Data, Export, Loss, Network, Normalization, Skip, Training};
 use crate::data::{Dataset, Part, Series};
 use crate::error::{Error, Result};
 use crate::evaluate::season::find_season;
@@ -149,6 +149,7 @@ pub fn patch_lstm(series: &Series, data: &Data, wishes: &Wishes) -> Result<(Conf
             ..Training::default()
         },
         export: Export::default(),
+        budget: Allowance::default(),
     };
     config.validate()?;
     try_out(&mut config, &dataset, wishes, &mut notes)?;

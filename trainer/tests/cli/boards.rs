@@ -2,16 +2,58 @@
 
 use std::ffi::OsStr;
 
-use crate::desk::Desk;
+use crate::desk::{CONFIG, Desk};
 
 #[test]
 fn an_unknown_board_gets_the_list() {
     let desk = Desk::with_model();
-    let known = "qemu-m0, qemu-m3, qemu-m4, qemu-m7, qemu-m33, qemu-m55, qemu-riscv32";
-    for command in ["deploy model.rnn", "bench device"] {
-        let refusal = desk.refusal(&format!("{command} --board stm32"));
-        assert_eq!(refusal, format!("--board stm32: no such board; the known ones are {known}"));
+    let emulated = "qemu-m0, qemu-m3, qemu-m4, qemu-m7, qemu-m33, qemu-m55, qemu-riscv32";
+    let all = format!("{emulated}, rp2040, rp2350, stm32f4, nrf52840");
+    for (command, known) in [("deploy model.rnn", all.as_str()), ("bench device", emulated)] {
+        let refusal = desk.refusal(&format!("{command} --board esp32"));
+        assert_eq!(refusal, format!("--board esp32: no such board; the known ones are {known}"));
     }
+    let refusal = desk.refusal("bench device --board rp2040");
+    assert_eq!(refusal, format!("--board rp2040 is not emulated: choose one of {emulated}"));
+}
+
+#[test]
+fn a_real_board_is_refused_what_it_cannot_do_before_anything_is_built() {
+    let desk = Desk::with_model();
+    let before = desk.content();
+    let refusal = desk.refusal("deploy model.rnn --board rp2040");
+    assert!(refusal.starts_with("the model has 2 columns and the firmware of rp2040 samples one, a temperature"), "{refusal}");
+    for flag in ["--drive .", "--period 1000"] {
+        let refusal = desk.refusal(&format!("deploy model.rnn --board qemu-m4 {flag}"));
+        assert!(
+            refusal.starts_with("--drive and --period are for a real board (rp2040, rp2350, stm32f4, nrf52840)"),
+            "{refusal}"
+        );
+    }
+    let answer = desk.rnn("deploy model.rnn --board rp2040 --period 0");
+    assert!(answer.code == Some(2) && answer.stderr.contains("--period <MS>"), "{answer:?}");
+    assert!(before == desk.content());
+}
+
+#[test]
+fn a_budget_that_the_model_alone_exceeds_ends_the_export() {
+    let desk = Desk::with_model();
+    desk.write("small.toml", format!("{CONFIG}\n[budget]\nflash = 100\nram = 1000000\n"));
+    desk.rnn("train small.toml").done();
+    let sentence = desk.rnn("export runs/small -o small.rnn").sentence(1);
+    assert!(sentence.starts_with("the model alone needs "), "{sentence}");
+    assert!(
+        sentence.ends_with(" bytes of flash and budget.flash allows 100: train a smaller network or allow more"),
+        "{sentence}"
+    );
+    assert!(!desk.path("small.rnn").exists() && !desk.path("small.rs").exists());
+    desk.write("none.toml", format!("{CONFIG}\n[budget]\nram = 0\n"));
+    assert_eq!(
+        desk.refusal("train none.toml"),
+        "none.toml, line 26: budget.ram = 0 allows nothing: use at least 1, or leave it out"
+    );
+    desk.write("typo.toml", format!("{CONFIG}\n[budget]\nrom = 1\n"));
+    assert_eq!(desk.refusal("train typo.toml"), "typo.toml, line 26: unknown key `rom` in [budget]: did you mean `ram`?");
 }
 
 #[test]

@@ -182,7 +182,7 @@ fn same_bits(case: &Case, board: &'static Board) {
     assert!(comparison.agrees(), "{} on {}: {:?}", case.name, board.name, comparison.first_difference);
     assert_eq!(run.refused, case.refused);
     let (instructions, ticks) = run.calibration;
-    let (expected_instructions, expected_ticks) = board.emulator.instructions_in_ticks;
+    let (expected_instructions, expected_ticks) = board.emulator.as_ref().unwrap().instructions_in_ticks;
     let ratio = (instructions * expected_ticks) as f64 / (ticks * expected_instructions) as f64;
     assert!((ratio - 1.0).abs() < 1e-3, "{}: {instructions} instructions in {ticks} ticks", board.name);
     assert!(run.instructions_per_step > 100 && run.stack_bytes > 100 && run.forecaster_bytes > 0, "{run:?}");
@@ -240,7 +240,7 @@ fn f32_with_cell_zoneout_and_logarithm() {
 /// What the cores compute differs in nothing; how they do differs in all.
 #[test]
 fn every_core_gives_the_hosts_bits() {
-    for board in boards::BOARDS.iter().filter(|board| *board != m4()) {
+    for board in boards::emulated().filter(|board| *board != m4()) {
         for case in [int8(), float()] {
             same_bits(&case, board);
         }
@@ -341,7 +341,7 @@ fn every_core_passes_the_battery() {
     let target = target_folder();
     let case = int8();
     let inputs = case.inputs();
-    for board in boards::BOARDS {
+    for board in boards::emulated() {
         let work = target.join("tests").join("battery").join(board.core);
         let places = Places { firmware: &firmware::source(), work: &work, target: &target.join("boards") };
         let on_board = || {
@@ -358,6 +358,39 @@ fn every_core_passes_the_battery() {
         }
         assert!(steps >= 10_000, "{}: {steps} steps", board.name);
         println!("battery on {}: {steps} steps bit-identical", board.name);
+    }
+}
+
+/// A panic resets the board, and the next boot says where it was.
+#[test]
+fn a_panic_is_reported_at_the_next_boot() {
+    let target = target_folder();
+    let case = int8();
+    for board in boards::emulated() {
+        let work = target.join("tests").join("panic").join(board.core);
+        let places = Places { firmware: &firmware::source(), work: &work, target: &target.join("boards") };
+        let on_board = || {
+            let machine = Machine::find(board, places, Limits::default())?;
+            let [program] = machine.build(&case.inputs(), ["panic"])?;
+            machine.execute(&program)
+        };
+        let Some(executed) = or_skipped(on_board()) else { continue };
+        let lines = executed.unwrap().events.into_iter().map(|event| match event {
+            Event::Line(line) => line.text,
+            event => panic!("{}: {event:?}", board.name),
+        });
+        let source = include_str!("../../../firmware/emulated/src/programs/panic.rs");
+        let line = 1 + source.lines().position(|line| line.contains("samples[black_box(3)]")).unwrap();
+        let said = "index out of bounds: the len is 3 but the index is 3";
+        let lines: Vec<String> = lines.collect();
+        assert_eq!(lines.len(), 2, "{}: {lines:?}", board.name);
+        assert_eq!(lines[0], "nothing before this boot");
+        assert!(
+            lines[1].contains(&format!("programs/panic.rs:{line}:")) && lines[1].ends_with(said),
+            "{}: {lines:?}",
+            board.name
+        );
+        println!("{}: {}", board.name, lines[1].replace('\n', " "));
     }
 }
 

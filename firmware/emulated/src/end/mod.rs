@@ -5,6 +5,10 @@ mod cortex_m;
 #[cfg(target_arch = "riscv32")]
 mod riscv;
 
+#[cfg(target_arch = "arm")]
+use self::cortex_m::reset;
+#[cfg(target_arch = "riscv32")]
+use self::riscv::reset;
 use core::{
     panic::PanicInfo,
     sync::atomic::{AtomicBool, Ordering},
@@ -36,7 +40,18 @@ fn fail_with(reason: core::fmt::Arguments<'_>) -> ! {
     fail()
 }
 
+static RESET: AtomicBool = AtomicBool::new(false);
+
+/// From now on a panic does what it does on a real board: it leaves its record and resets.
+pub fn reset_on_panic() {
+    RESET.store(true, Ordering::Relaxed);
+}
+
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
+    if RESET.load(Ordering::Relaxed) {
+        embedded_rnn_panic_record::record(info);
+        reset();
+    }
     fail_with(format_args!("{info}\n"))
 }

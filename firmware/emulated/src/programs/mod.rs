@@ -4,6 +4,7 @@ pub mod bare;
 pub mod battery;
 pub mod bench;
 pub mod demo;
+pub mod panic;
 pub mod selftest;
 pub mod serve;
 pub mod thermometer;

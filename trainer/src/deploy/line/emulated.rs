@@ -35,7 +35,7 @@ impl Emulated {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
         let port = listener.local_addr().map_err(failed)?.port();
-        let mut command = emulator::command(emulator, board, &format!("tcp:127.0.0.1:{port}"), elf);
+        let mut command = emulator::command(emulator, board, &format!("tcp:127.0.0.1:{port}"), elf)?;
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|reason| Error::file("run", emulator, reason))?;
         let complaint = child.stderr.take().map(|mut pipe| {

@@ -1,0 +1,345 @@
+//! The station on a board: samples on time, forecasts as lines.
+
+use core::{cell::RefCell, fmt::Display};
+
+use embedded_rnn::{
+    Image, Model, SampleError,
+    arithmetic::Number,
+    image::{LoadError, Manifest},
+    network::Topology,
+};
+use embedded_rnn_app::{Predict, Report, Source, Station};
+
+use crate::{Board, Decimal, Pace, Period, SensorError};
+
+/// Microseconds between two complaints of a board that cannot work.
+const COMPLAINT: u64 = 5_000_000;
+
+/// What a build links beside the board's own code.
+pub struct Linked<N: Number, T: Topology<N>, const LOOKBACK: usize, const PATCH: usize> {
+    /// The model file.
+    pub image: &'static [u8],
+    /// Binds it to its type. Samples have one column: the temperature.
+    pub bind: Bind<N, T, LOOKBACK, PATCH>,
+    /// Microseconds from sample to sample, instead of the model's.
+    pub period: Option<u64>,
+}
+
+type Bind<N, T, const LOOKBACK: usize, const PATCH: usize> =
+    fn(&Image<'static>) -> Result<Model<'static, N, T, 1, LOOKBACK, PATCH>, LoadError>;
+
+/// Runs the linked model on what the board's thermometer says, until power is cut. `before`: what the panic before this boot said.
+///
+/// A board that holds a damaged model, or one that fails its own test, says so every five seconds and forecasts nothing.
+pub fn run<B: Board, N: Number, T: Topology<N>, const LOOKBACK: usize, const PATCH: usize>(
+    mut board: B,
+    linked: &Linked<N, T, LOOKBACK, PATCH>,
+    before: Option<&str>,
+) -> !
+where
+    T::Output: Values,
+{
+    let (image, model) = match Image::open(linked.image).and_then(|image| Ok((image, (linked.bind)(&image)?))) {
+        Ok(bound) => bound,
+        Err(error) => complain(&mut board, &error),
+    };
+    if let Err(error) = model.self_test() {
+        complain(&mut board, &error);
+    }
+    let board = RefCell::new(board);
+    let mut station = station(&board, &image.manifest, linked.period, before, model.forecaster());
+    loop {
+        // A thermometer's readings never end, and all that a turn can be is in its report.
+        station.turn();
+    }
+}
+
+/// Greets, and joins the board's thermometer, the model and the board's console.
+fn station<'a, B: Board, P>(
+    board: &'a RefCell<B>,
+    manifest: &'a Manifest<'a>,
+    asked: Option<u64>,
+    before: Option<&'a str>,
+    forecaster: P,
+) -> Station<Sensor<'a, B>, P, Lines<'a, B>>
+where
+    P: Predict<Sample = [f32; 1], Refusal = SampleError>,
+    P::Forecast: Values,
+{
+    let period = Period::choose(asked, manifest.series.interval);
+    let greeting = Greeting { manifest, period, before };
+    greeting.write(&mut *board.borrow_mut());
+    let sensor = Sensor { board, pace: Pace::new(period.microseconds()), greeting, readings: 0, late: 0 };
+    Station::new(sensor, forecaster, Lines(board))
+}
+
+/// Says over and over what is wrong: whoever plugs the board in learns it.
+fn complain<B: Board>(board: &mut B, error: &dyn Display) -> ! {
+    let mut pace = Pace::new(COMPLAINT);
+    loop {
+        board.idle();
+        let now = board.now();
+        if pace.is_due(now) || board.someone_came() {
+            // A console cannot be told that it does not work.
+            let _ = writeln!(board, "# the linked model is refused: {error}\r");
+        }
+    }
+}
+
+/// A forecast's values, target after target.
+pub trait Values {
+    /// All of them.
+    fn values(&self) -> &[f32];
+}
+
+impl<const T: usize, const K: usize> Values for [[f32; K]; T] {
+    fn values(&self) -> &[f32] {
+        self.as_flattened()
+    }
+}
+
+/// What is said at the beginning and to everybody who begins to listen.
+struct Greeting<'a> {
+    manifest: &'a Manifest<'a>,
+    period: Period,
+    before: Option<&'a str>,
+}
+
+impl Greeting<'_> {
+    fn write<B: Board>(&self, board: &mut B) {
+        // A console cannot be told that it does not work.
+        let _ = self.try_write(board);
+    }
+
+    fn try_write<B: Board>(&self, board: &mut B) -> core::fmt::Result {
+        let Greeting { manifest, period, before } = self;
+        let window = &manifest.window;
+        writeln!(board, "# embedded-rnn on {}\r", B::NAME)?;
+        write!(board, "# model: {} values ahead from {} samples of", window.horizon, window.lookback)?;
+        manifest.series.columns().try_for_each(|column| write!(board, " {column}"))?;
+        writeln!(board, ", {}\r", manifest.arithmetic)?;
+        match *period {
+            Period::Models(period) => writeln!(board, "# period: {} ms, the model's\r", period / 1000)?,
+            Period::Asked { period, model: Some(model) } => {
+                writeln!(board, "# period: {} ms; the model was trained on samples every {} ms\r", period / 1000, model / 1000)?;
+            }
+            Period::Asked { period, model: None } => writeln!(board, "# period: {} ms; the model has none\r", period / 1000)?,
+            Period::Default => writeln!(board, "# period: 1000 ms, since the model has none in milliseconds\r")?,
+        }
+        let sensor = board.sensor();
+        writeln!(board, "# thermometer: {sensor}\r")?;
+        match board.watchdog() {
+            Some(milliseconds) => writeln!(board, "# watchdog: resets a board that hangs for {milliseconds} ms\r")?,
+            None => writeln!(board, "# watchdog: none\r")?,
+        }
+        if let Some(before) = before {
+            before.lines().try_for_each(|line| writeln!(board, "# before this boot: {line}\r"))?;
+        }
+        Ok(())
+    }
+}
+
+/// The thermometer, read on time. While it waits, the board idles.
+struct Sensor<'a, B> {
+    board: &'a RefCell<B>,
+    pace: Pace,
+    greeting: Greeting<'a>,
+    readings: u32,
+    late: u32,
+}
+
+impl<B: Board> Source for Sensor<'_, B> {
+    type Sample = [f32; 1];
+    type Error = SensorError;
+
+    fn sample(&mut self) -> Option<Result<[f32; 1], SensorError>> {
+        let mut board = self.board.borrow_mut();
+        loop {
+            board.idle();
+            if board.someone_came() {
+                self.greeting.write(&mut *board);
+            }
+            let now = board.now();
+            if self.pace.is_due(now) {
+                break;
+            }
+        }
+        if self.pace.late() != self.late {
+            self.late = self.pace.late();
+            let _ = writeln!(board, "late {}\r", self.late);
+        }
+        self.readings = self.readings.saturating_add(1);
+        let temperature = board.temperature();
+        if let Ok(temperature) = temperature {
+            let _ = writeln!(board, "sample {} {}\r", self.readings, Decimal(temperature));
+        }
+        Some(temperature.map(|temperature| [temperature]))
+    }
+}
+
+/// Forecasts as lines.
+struct Lines<'a, B>(&'a RefCell<B>);
+
+impl<B, S, P> Report<S, P> for Lines<'_, B>
+where
+    B: Board,
+    S: Source<Error = SensorError>,
+    P: Predict<Refusal = SampleError>,
+    P::Forecast: Values,
+{
+    fn forecast(&mut self, samples: u32, forecast: &P::Forecast) {
+        let mut board = self.0.borrow_mut();
+        let _ = write!(board, "forecast {samples}");
+        for value in forecast.values() {
+            let _ = write!(board, " {}", Decimal(*value));
+        }
+        let _ = writeln!(board, "\r");
+    }
+
+    fn refused(&mut self, samples: u32, refusal: SampleError) {
+        let _ = writeln!(self.0.borrow_mut(), "refused {samples} {refusal}\r");
+    }
+
+    fn failed(&mut self, samples: u32, error: SensorError) {
+        let _ = writeln!(self.0.borrow_mut(), "failed {samples} {error}\r");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::fmt;
+    use std::collections::VecDeque;
+
+    use embedded_rnn::{Dense, Int8, Lstm, Network, Zoneout};
+    use embedded_rnn_app::Progress;
+
+    use super::*;
+
+    type Tiny = Model<'static, Int8, Network<Lstm<2, 5, Zoneout>, Dense<5, 1, 3>>, 1, 8, 2>;
+
+    static TINY: &[u8] = embedded_rnn::include_model!("../../../tests/fixtures/tiny-int8.rnn");
+
+    /// A clock that moves on while the board idles, scripted readings, and what was written.
+    #[derive(Default)]
+    struct Desk {
+        now: u64,
+        readings: VecDeque<Result<f32, SensorError>>,
+        /// Microseconds that a reading takes.
+        slow: u64,
+        guests: VecDeque<bool>,
+        text: String,
+    }
+
+    impl fmt::Write for Desk {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            self.text.push_str(text);
+            Ok(())
+        }
+    }
+
+    impl Board for Desk {
+        const NAME: &'static str = "desk";
+
+        fn now(&mut self) -> u64 {
+            self.now
+        }
+
+        fn idle(&mut self) {
+            self.now += 500;
+        }
+
+        fn temperature(&mut self) -> Result<f32, SensorError> {
+            self.now += self.slow;
+            self.readings.pop_front().unwrap_or(Err(SensorError::Chip))
+        }
+
+        fn sensor(&self) -> &'static str {
+            "a script"
+        }
+
+        fn watchdog(&self) -> Option<u32> {
+            None
+        }
+
+        fn someone_came(&mut self) -> bool {
+            self.guests.pop_front().unwrap_or(false)
+        }
+    }
+
+    /// Turns a station so often; what it did and what it wrote after its greeting.
+    fn turns(desk: Desk, count: usize) -> (Vec<Progress>, Desk) {
+        let image = Image::open(TINY).unwrap();
+        let model = Tiny::bind(&image).unwrap();
+        let board = RefCell::new(desk);
+        let mut station = station(&board, &image.manifest, Some(2_000), None, model.forecaster());
+        board.borrow_mut().text.clear();
+        let progress = core::iter::repeat_with(|| station.turn()).take(count).collect();
+        (progress, board.into_inner())
+    }
+
+    const WARM: [f32; 8] = [20.5, 20.9, 21.4, 21.8, 22.0, 22.1, 22.0, 21.7];
+
+    #[test]
+    fn a_full_history_gives_the_models_own_forecast() {
+        let (progress, desk) = turns(Desk { readings: WARM.map(Ok).into(), ..Desk::default() }, 8);
+        assert_eq!(progress, [vec![Progress::Filling; 7], vec![Progress::Forecast]].concat());
+        let model = Tiny::load(TINY).unwrap();
+        let mut forecaster = model.forecaster();
+        WARM.iter().for_each(|value| forecaster.push(&[*value]).unwrap());
+        let [a, b, c] = forecaster.forecast().unwrap()[0].map(Decimal);
+        let lines: Vec<&str> = desk.text.lines().collect();
+        assert_eq!((lines[0], lines[7]), ("sample 1 20.500", "sample 8 21.700"));
+        assert_eq!(lines[8..], [format!("forecast 8 {a} {b} {c}")]);
+        // The first sample at once, each of the others two milliseconds after the one before.
+        assert_eq!(desk.now, 500 + 7 * 2_000);
+    }
+
+    #[test]
+    fn what_goes_wrong_is_told_and_the_station_goes_on() {
+        let silent =
+            SensorError::Bus(embedded_hal::i2c::ErrorKind::NoAcknowledge(embedded_hal::i2c::NoAcknowledgeSource::Address));
+        let readings = [Ok(20.0), Err(silent), Ok(f32::INFINITY), Ok(21.0)];
+        let (progress, desk) = turns(Desk { readings: readings.into(), ..Desk::default() }, 4);
+        assert_eq!(progress, [Progress::Filling, Progress::Failed, Progress::Refused, Progress::Filling]);
+        let expected = "sample 1 20.000\r\nfailed 1 no answer\r\nsample 3 >4294967295\r\n\
+                        refused 1 column 0 of the sample is not a finite number\r\nsample 4 21.000\r\n";
+        assert_eq!(desk.text, expected);
+    }
+
+    #[test]
+    fn sampling_times_that_a_slow_thermometer_misses_are_told() {
+        let (_, desk) = turns(Desk { readings: [Ok(20.0); 3].into(), slow: 4_500, ..Desk::default() }, 3);
+        // Due at 0.5, 2.5, 4.5, ... ms; taken at 0.5, 5.5 (the one of 4.5) and 10.5: 2.5, 6.5 and 8.5 are missed.
+        assert_eq!(desk.text, "sample 1 20.000\r\nlate 1\r\nsample 2 20.000\r\nlate 3\r\nsample 3 20.000\r\n");
+    }
+
+    #[test]
+    fn who_comes_late_is_greeted_too() {
+        let guests = [false, true].into();
+        let (_, desk) = turns(Desk { readings: [Ok(20.0); 2].into(), guests, ..Desk::default() }, 2);
+        let lines: Vec<&str> = desk.text.lines().collect();
+        assert_eq!(
+            (lines[0], lines[1], lines[lines.len() - 1]),
+            ("sample 1 20.000", "# embedded-rnn on desk", "sample 2 20.000")
+        );
+    }
+
+    #[test]
+    fn the_greeting_says_model_period_thermometer_and_what_was_before() {
+        let image = Image::open(TINY).unwrap();
+        let model = Tiny::bind(&image).unwrap();
+        let board = RefCell::new(Desk::default());
+        station(&board, &image.manifest, Some(2_000), Some("panicked at a.rs:1:2:\noops"), model.forecaster());
+        let text = board.into_inner().text;
+        for line in [
+            "# embedded-rnn on desk\r\n",
+            "# model: 3 values ahead from 8 samples of",
+            "# period: 2 ms;",
+            "# thermometer: a script\r\n",
+            "# watchdog: none\r\n",
+            "# before this boot: panicked at a.rs:1:2:\r\n# before this boot: oops\r\n",
+        ] {
+            assert!(text.contains(line), "{line} in {text}");
+        }
+    }
+}

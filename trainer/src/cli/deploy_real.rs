@@ -1,0 +1,195 @@
+//! `rnn deploy` to a board that exists: build, write the image, flash it if the board is there, else say what to do.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::deploy::{Deployed, Stream, check, deploy};
+use super::numbers::grouped;
+use super::output::Output;
+use crate::config::{Allowance, Costs};
+use crate::deploy::boards::{self, Board, Drive, Hardware};
+use crate::deploy::flash::{Way, flash, image};
+use crate::deploy::{Inputs, Limits, Sizes, Stop, firmware, sizes, toolchain};
+use crate::error::{Error, Result};
+use crate::evaluate::device::{DeviceModel, ModelBytes};
+use crate::pack::snippet;
+
+/// The program of every real board.
+const PROGRAM: &str = "station";
+
+/// What is to be deployed where.
+pub struct Job<'a, 'm> {
+    pub board: &'static Board,
+    pub hardware: &'static Hardware,
+    pub bytes: &'a ModelBytes,
+    pub device: &'a DeviceModel<'m>,
+    /// What the emulated board with the same core is fed.
+    pub stream: &'a Stream,
+    pub allowance: &'a Allowance,
+    pub work: &'a Path,
+}
+
+#[derive(Serialize)]
+struct Report {
+    board: &'static str,
+    core: &'static str,
+    /// What the board's drive takes; `null` where it has none.
+    image: Option<PathBuf>,
+    elf: PathBuf,
+    /// `drive`, `probe`, or `null` if the board was not there.
+    flashed: Option<&'static str>,
+    image_flash_bytes: u64,
+    text_bytes: u64,
+    rodata_bytes: u64,
+    model_bytes: u64,
+    static_ram_bytes: u64,
+    board_flash_bytes: u64,
+    board_ram_bytes: u64,
+    /// The same model on the emulated board with the same core; `null` without the emulator.
+    counted: Option<Deployed>,
+}
+
+/// Refuses a model that the board's one thermometer cannot feed.
+fn expect_one_column(board: &Board, device: &DeviceModel<'_>) -> Result<()> {
+    match device.manifest.window.features {
+        1 => Ok(()),
+        columns => Err(Error::input(format!(
+            "the model has {columns} columns and the firmware of {} samples one, a temperature: train with one target and no features",
+            board.name
+        ))),
+    }
+}
+
+/// The board's program with the model inside, its ELF file and its sizes.
+pub fn build(
+    board: &Board,
+    bytes: &ModelBytes,
+    device: &DeviceModel<'_>,
+    work: &Path,
+    period: Option<u32>,
+) -> std::result::Result<(PathBuf, Sizes), Stop> {
+    let manifest = &device.manifest;
+    expect_one_column(board, device)?;
+    board.expect_room(bytes.as_slice().len() as u64)?;
+    let lines = snippet(manifest, &device.layers(), device.head(), device.skip_rank(), "model.rnn");
+    let inputs = Inputs { model: bytes.as_slice(), snippet: &lines, samples: &[], window: &[], forecast: &[] };
+    let folder = work.join(board.name);
+    inputs.write(&folder)?;
+    let toolchain = toolchain::find(board)?;
+    let target = work.join("boards");
+    let limit = Limits::default().build;
+    let [elf] = firmware::build_paced(&toolchain, board, &firmware::source(), &folder, &target, [PROGRAM], period, limit)?;
+    let content = std::fs::read(&elf).map_err(|reason| Error::file("read", &elf, reason))?;
+    let sizes = sizes::of(&content, &elf)?;
+    Ok((elf, sizes))
+}
+
+/// The same model on the emulated board with the same core, or why there is none.
+fn count(job: &Job<'_, '_>) -> std::result::Result<Deployed, Stop> {
+    let board = boards::find_emulated(job.hardware.counted_on)?;
+    let counted = deploy(board, job.bytes, job.device, job.stream, job.work)?;
+    check(&counted)?;
+    Ok(counted)
+}
+
+pub fn run(job: &Job<'_, '_>, period: Option<u32>, drive: Option<&Path>, output: &Output) -> Result<()> {
+    let Job { board, hardware, allowance, .. } = job;
+    expect_one_column(board, job.device)?;
+    output.say(format!("building the firmware for the {} (a first build takes some minutes)", hardware.product));
+    let (elf, sizes) = build(board, job.bytes, job.device, job.work, period)?;
+    let image = hardware.drive.as_ref().map(|drive| image(board, drive, &elf)).transpose()?;
+    let counted = match count(job) {
+        Ok(counted) => Some(counted),
+        Err(Stop::Missing(missing)) if allowance.ram.is_none() && allowance.instructions.is_none() => {
+            output.warn(format!("instructions and stack are not counted: {missing}"));
+            None
+        }
+        Err(stop) => return Err(stop.into()),
+    };
+    let costs = Costs {
+        flash: Some(sizes.flash()),
+        ram: counted.as_ref().map(|counted| sizes.ram() + counted.forecaster_bytes + counted.stack_bytes),
+        instructions: counted.as_ref().map(|counted| counted.instructions_per_forecast),
+    };
+    allowance.check(&costs, &format!("the image for {}", board.name))?;
+    let way = flash(hardware, &elf, image.as_deref(), drive)?;
+    let report = Report {
+        board: board.name,
+        core: board.core,
+        image,
+        elf,
+        flashed: match way {
+            Way::Drive(_) => Some("drive"),
+            Way::Probe => Some("probe"),
+            Way::NotYet => None,
+        },
+        image_flash_bytes: sizes.flash(),
+        text_bytes: sizes.text,
+        rodata_bytes: sizes.rodata,
+        model_bytes: job.bytes.as_slice().len() as u64,
+        static_ram_bytes: sizes.ram(),
+        board_flash_bytes: board.flash,
+        board_ram_bytes: board.ram,
+        counted,
+    };
+    output.finish(&report, || summary(&report, hardware, &way))
+}
+
+fn summary(report: &Report, hardware: &Hardware, way: &Way) -> String {
+    let [flash, text, rodata, model, of_flash, statics, of_ram] = [
+        report.image_flash_bytes,
+        report.text_bytes,
+        report.rodata_bytes,
+        report.model_bytes,
+        report.board_flash_bytes,
+        report.static_ram_bytes,
+        report.board_ram_bytes,
+    ]
+    .map(grouped);
+    let mut text = format!(
+        "flash: image of {flash} bytes, {text} of them code, {rodata} constants (the model's {model} among them), of the board's {of_flash}\n\
+         RAM: {statics} bytes of variables, of the board's {of_ram}\n"
+    );
+    if let Some(counted) = &report.counted {
+        let [forecast, sensor, stack] =
+            [counted.instructions_per_forecast, counted.forecaster_bytes, counted.stack_bytes].map(grouped);
+        text += &format!(
+            "on {}, the same core emulated: {forecast} instructions a forecast, {stack} bytes of stack at most, {sensor} for the sensor; \
+             {} of {} forecasts bit-identical with the host's\n",
+            counted.board, counted.identical, counted.compared
+        );
+    }
+    text + &advice(report, hardware, way)
+}
+
+/// What was done, or what is left to do.
+fn advice(report: &Report, hardware: &Hardware, way: &Way) -> String {
+    match (way, &report.image) {
+        (Way::Drive(folder), _) => {
+            format!("flashed: copied to {}; the board runs it now, and {}", folder.display(), hardware.listen)
+        }
+        (Way::Probe, _) => format!("flashed by the probe; the board runs it now, and {}", hardware.listen),
+        (Way::NotYet, Some(image)) => {
+            let drive = match &hardware.drive {
+                Some(Drive::Uf2 { id, .. }) => *id,
+                Some(Drive::Flat { label }) => *label,
+                None => "",
+            };
+            format!(
+                "the board is not there yet: {}, called {drive}. Then run this command again, or copy {} to that drive yourself; {}",
+                hardware.connect,
+                image.display(),
+                hardware.listen
+            )
+        }
+        (Way::NotYet, None) => format!(
+            "the board is not there yet, or probe-rs is not installed (https://probe.rs): {}. Then run this command again, or \
+             `probe-rs run --chip {} {}`; {}",
+            hardware.connect,
+            hardware.chip,
+            report.elf.display(),
+            hardware.listen
+        ),
+    }
+}
