@@ -55,7 +55,7 @@ pub use forecast::{Forecaster, Model, NotReady, SampleError, Session};
 pub use image::{Image, LoadError};
 pub use monitor::{Monitor, MonitorError, MonitorParameters, Verdict};
 pub use network::{
-    Dense, JointNorm, Kept, Lstm, Network, NormA, NormB, NormHead, Plain, PlainHead, Skip, Then, Zoneout, ZoneoutCell,
+    Dense, JointNorm, Kept, Lstm, Network, NormA, NormB, NormHead, Plain, PlainHead, Quantiles, Skip, Then, Zoneout, ZoneoutCell,
 };
 
 /// Links a model file into the program's read-only data, aligned to 16 bytes as [`Model::load`] asks.

@@ -2,12 +2,13 @@
 #![no_main]
 
 use embedded_rnn::image::{HEADER_LENGTH, checksum};
-use embedded_rnn::{Dense, Float, Int8, Lstm, Model, Network, Then, Zoneout};
+use embedded_rnn::{Dense, Float, Int8, Lstm, Model, Network, Quantiles, Then, Zoneout};
 use libfuzzer_sys::fuzz_target;
 
 type Tiny<'m> = Model<'m, Int8, Network<Lstm<2, 5, Zoneout>, Dense<5, 1, 3>>, 1, 8, 2>;
 type Layers = Then<Lstm<3, 7, Zoneout>, Lstm<7, 5, Zoneout>>;
 type Stream<'m, N> = Model<'m, N, Network<Layers, Dense<5, 2, 2>>, 3, 6, 1>;
+type Spread<'m> = Model<'m, Int8, Network<Lstm<3, 5, Zoneout>, Quantiles<Dense<5, 2, 2>, 3>>, 3, 6, 1>;
 
 /// Aligned bytes whose length and checksum are what they should be.
 fn repaired(data: &[u8]) -> Vec<u128> {
@@ -29,7 +30,7 @@ macro_rules! exercise {
             let _ = model.self_test();
             let mut forecaster = model.forecaster();
             while forecaster.missing() > 0 && forecaster.push(&$sample).is_ok() {}
-            let _ = forecaster.forecast();
+            let _ = (forecaster.forecast(), forecaster.quantiles());
             if let Ok(mut session) = model.session() {
                 let _ = session.step(&[$sample]);
                 session.forecast();
@@ -46,4 +47,5 @@ fuzz_target!(|data: &[u8]| {
     }
     exercise!(Stream<Int8>, bytes, [20.0, -1e9, f32::MAX]);
     exercise!(Stream<Float>, bytes, [20.0, -1e9, f32::MAX]);
+    exercise!(Spread, bytes, [20.0, -1e9, f32::MAX]);
 });

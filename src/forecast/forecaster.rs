@@ -67,8 +67,18 @@ impl<'a, 'm, N: Number, T: Topology<N>, const FEATURES: usize, const LOOKBACK: u
         LOOKBACK - self.history.len()
     }
 
-    /// The next `HORIZON` values of each target, in raw sensor units: `[[f32; HORIZON]; TARGETS]`.
+    /// The next `HORIZON` values of each target, in raw sensor units: `[[f32; HORIZON]; TARGETS]`. Of a network with
+    /// [`Quantiles`](crate::Quantiles) these are the medians, and it costs what [`Self::quantiles`] costs.
     pub fn forecast(&mut self) -> Result<T::Output, NotReady> {
+        self.quantiles().map(|quantiles| T::point(&quantiles))
+    }
+
+    /// The next `HORIZON` values of each target with all their quantiles, ascending, in raw sensor units:
+    /// `[[[f32; QUANTILES]; HORIZON]; TARGETS]`; of a network without quantiles, a forecast.
+    ///
+    /// Beside the network's steps it costs `QUANTILES * H` multiply-accumulates a value in the head, `QUANTILES * (QUANTILES - 1) / 2`
+    /// comparisons to sort them, two additions and two comparisons a pair; and `QUANTILES` floats a value on the stack.
+    pub fn quantiles(&mut self) -> Result<T::Quantiles, NotReady> {
         let (Some(last), 0) = (self.history.last(), self.missing()) else {
             return Err(NotReady { missing: self.missing() });
         };
@@ -76,11 +86,12 @@ impl<'a, 'm, N: Number, T: Topology<N>, const FEATURES: usize, const LOOKBACK: u
         let mut run = Run::<N, T> { weights: &self.model.weights, state: T::ZERO, number: PhantomData };
         let window = self.history.iter().map(|sample| &sample[..]);
         self.clamped = pipeline.run::<N>(&mut run, LOOKBACK / PATCH, window, last);
-        let mut forecast = T::head(&self.model.weights, &run.state);
-        for (row, last) in T::rows(&mut forecast).zip(last) {
+        let mut quantiles = T::head(&self.model.weights, &run.state);
+        T::settle(&self.model.weights, &mut quantiles);
+        for (row, last) in T::quantile_rows(&mut quantiles).zip(last) {
             pipeline.decode(row, *last);
         }
-        Ok(forecast)
+        Ok(quantiles)
     }
 
     /// How many inputs of the last forecast's window lay beyond the largest that the file was made for, and were clamped. Anything but

@@ -90,7 +90,7 @@ impl<'m, N: Number, T: Topology<N>, const FEATURES: usize, const LOOKBACK: usize
         fields.end()?;
         let weights = T::bind(&mut records)?;
         let test = records.next(RecordKind::SelfTest)?;
-        test.expect_shape(0, LOOKBACK, T::TARGETS * T::HORIZON)?;
+        test.expect_shape(0, LOOKBACK, T::TARGETS * T::HORIZON * T::QUANTILES)?;
         let test = SelfTest::read(&test, LOOKBACK, FEATURES)?;
         records.end()?;
         Ok(Model { weights, pipeline, digest: image.digest, test, shape: PhantomData })
@@ -138,8 +138,9 @@ impl<'m, N: Number, T: Topology<N>, const FEATURES: usize, const LOOKBACK: usize
         for sample in self.test.window().filter_map(|sample| sample.first_chunk::<FEATURES>()) {
             forecaster.push(sample).map_err(SelfTestError::Sample)?;
         }
-        let mut forecast = forecaster.forecast().map_err(SelfTestError::NotReady)?;
-        let (expected, found) = (self.test.checksum(), forecast_checksum(T::rows(&mut forecast).flatten().map(|value| &*value)));
+        let mut said = forecaster.quantiles().map_err(SelfTestError::NotReady)?;
+        let (expected, found) =
+            (self.test.checksum(), forecast_checksum(T::quantile_rows(&mut said).flatten().map(|value| &*value)));
         if found == expected { Ok(()) } else { Err(SelfTestError::Mismatch { expected, found }) }
     }
 }

@@ -37,13 +37,19 @@ impl<'a, 'm, N: Number, T: Topology<N>, const FEATURES: usize, const LOOKBACK: u
         Ok(())
     }
 
-    /// The next `HORIZON` values of each target, in raw sensor units.
+    /// The next `HORIZON` values of each target, in raw sensor units; the medians of a network with [`Quantiles`](crate::Quantiles).
     pub fn forecast(&self) -> T::Output {
-        let mut forecast = T::head(&self.model.weights, &self.state);
-        for row in T::rows(&mut forecast) {
+        T::point(&self.quantiles())
+    }
+
+    /// The same with all quantiles of each value, as [`Forecaster::quantiles`](crate::Forecaster::quantiles) gives them.
+    pub fn quantiles(&self) -> T::Quantiles {
+        let mut quantiles = T::head(&self.model.weights, &self.state);
+        T::settle(&self.model.weights, &mut quantiles);
+        for row in T::quantile_rows(&mut quantiles) {
             self.model.pipeline.decode(row, 0.0);
         }
-        forecast
+        quantiles
     }
 
     /// The network's state.

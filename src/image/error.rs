@@ -29,6 +29,8 @@ pub enum Dimension {
     Layers,
     /// Products of the window that a linear skip takes.
     Rank,
+    /// Quantiles of each value of a forecast.
+    Quantiles,
 }
 
 impl fmt::Display for Dimension {
@@ -43,6 +45,7 @@ impl fmt::Display for Dimension {
             Dimension::Outputs => "outputs",
             Dimension::Layers => "layers",
             Dimension::Rank => "rank",
+            Dimension::Quantiles => "quantiles",
         })
     }
 }

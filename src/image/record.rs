@@ -26,6 +26,8 @@ pub enum RecordKind {
     SelfTest = 4,
     /// A linear map from the window to the forecast.
     Skip = 5,
+    /// Levels of quantiles, and by how much their intervals are widened.
+    Intervals = 6,
 }
 
 impl fmt::Display for RecordKind {
@@ -36,6 +38,7 @@ impl fmt::Display for RecordKind {
             RecordKind::Dense => "dense",
             RecordKind::SelfTest => "self-test",
             RecordKind::Skip => "skip",
+            RecordKind::Intervals => "intervals",
         })
     }
 }

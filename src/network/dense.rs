@@ -14,10 +14,16 @@ pub struct Dense<const H: usize, const TARGETS: usize, const HORIZON: usize, F =
 impl<const H: usize, const TARGETS: usize, const HORIZON: usize, F: Head> Dense<H, TARGETS, HORIZON, F> {
     /// Takes the head's record and checks it against the type.
     pub fn bind<'m, N: Number>(cursor: &mut Cursor<'m>) -> Result<N::Dense<'m, F>, LoadError> {
-        const { assert!(H > 0 && TARGETS > 0 && HORIZON > 0 && TARGETS * HORIZON <= u16::MAX as usize) }
+        const { assert!(TARGETS * HORIZON <= u16::MAX as usize) }
+        Self::bind_outputs::<N>(cursor, TARGETS * HORIZON)
+    }
+
+    /// The same for a head of which each value has several outputs.
+    pub(super) fn bind_outputs<'m, N: Number>(cursor: &mut Cursor<'m>, outputs: usize) -> Result<N::Dense<'m, F>, LoadError> {
+        const { assert!(H > 0 && TARGETS > 0 && HORIZON > 0) }
         let layer = cursor.layer();
         let record = cursor.next(RecordKind::Dense)?;
-        record.expect_shape(layer, H, TARGETS * HORIZON)?;
+        record.expect_shape(layer, H, outputs)?;
         let found = record.header().form;
         if found != F::FORM.number() {
             return Err(LoadError::HeadForm { expected: F::FORM, found });

@@ -50,10 +50,12 @@ where
     type State = (<Network<B, D> as Topology<N>>::State, SkipState<N::Partial, RANK>);
     type Weights<'m> = (<Network<B, D> as Topology<N>>::Weights<'m>, N::Skip<'m>);
     type Output = <Network<B, D> as Topology<N>>::Output;
+    type Quantiles = <Network<B, D> as Topology<N>>::Quantiles;
     const ZERO: Self::State = (<Network<B, D> as Topology<N>>::ZERO, SkipState::ZERO);
     const INPUTS: usize = <Network<B, D> as Topology<N>>::INPUTS;
     const TARGETS: usize = <Network<B, D> as Topology<N>>::TARGETS;
     const HORIZON: usize = <Network<B, D> as Topology<N>>::HORIZON;
+    const QUANTILES: usize = <Network<B, D> as Topology<N>>::QUANTILES;
     const DEPTH: u16 = <Network<B, D> as Topology<N>>::DEPTH;
     const WINDOW: usize = WINDOW;
 
@@ -65,7 +67,7 @@ where
         let network = <Network<B, D> as Topology<N>>::bind(cursor)?;
         let layer = cursor.layer();
         let record = cursor.next(RecordKind::Skip)?;
-        record.expect_shape(layer, WINDOW, Self::TARGETS * Self::HORIZON)?;
+        record.expect_shape(layer, WINDOW, Self::TARGETS * Self::HORIZON * Self::QUANTILES)?;
         let found = record.header().form;
         if usize::from(found) != RANK {
             let (expected, found) = (RANK as u32, found.into());
@@ -88,16 +90,30 @@ where
     }
 
     #[inline]
-    fn head(weights: &Self::Weights<'_>, state: &Self::State) -> Self::Output {
+    fn head(weights: &Self::Weights<'_>, state: &Self::State) -> Self::Quantiles {
         let mut output = <Network<B, D> as Topology<N>>::head(&weights.0, &state.0);
-        for (target, row) in Self::rows(&mut output).enumerate() {
-            N::add(&weights.1, &state.1.sums, target * Self::HORIZON, row);
+        for (target, row) in Self::quantile_rows(&mut output).enumerate() {
+            N::add(&weights.1, &state.1.sums, target * Self::HORIZON * Self::QUANTILES, row);
         }
         output
     }
 
+    #[inline]
+    fn settle(weights: &Self::Weights<'_>, quantiles: &mut Self::Quantiles) {
+        <Network<B, D> as Topology<N>>::settle(&weights.0, quantiles);
+    }
+
+    #[inline]
+    fn point(quantiles: &Self::Quantiles) -> Self::Output {
+        <Network<B, D> as Topology<N>>::point(quantiles)
+    }
+
     fn rows(output: &mut Self::Output) -> impl Iterator<Item = &mut [f32]> {
         <Network<B, D> as Topology<N>>::rows(output)
+    }
+
+    fn quantile_rows(quantiles: &mut Self::Quantiles) -> impl Iterator<Item = &mut [f32]> {
+        <Network<B, D> as Topology<N>>::quantile_rows(quantiles)
     }
 
     fn visit(state: &mut Self::State, visitor: &mut impl FnMut(&mut [u8])) {

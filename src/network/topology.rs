@@ -26,6 +26,8 @@ pub trait Topology<N: Number> {
     type Weights<'m>: Copy + Debug;
     /// A forecast: `[[f32; HORIZON]; TARGETS]`.
     type Output: Copy + Debug + PartialEq;
+    /// What the head says: `[[[f32; QUANTILES]; HORIZON]; TARGETS]`, or an [`Output`](Self::Output) where it says one value of each.
+    type Quantiles: Copy + Debug + PartialEq;
     /// The state before the first step.
     const ZERO: Self::State;
     /// Inputs of a step.
@@ -34,6 +36,8 @@ pub trait Topology<N: Number> {
     const TARGETS: usize;
     /// Values of a forecast for each target.
     const HORIZON: usize;
+    /// Quantiles of each value, see [`Quantiles`](super::Quantiles); 1 where there are none.
+    const QUANTILES: usize = 1;
     /// LSTM layers.
     const DEPTH: u16;
     /// Values of the window that the head reads beside the state: samples times columns with a skip, else 0.
@@ -46,9 +50,16 @@ pub trait Topology<N: Number> {
     /// One time step of all recurrent layers. Cannot fail.
     fn step(weights: &Self::Weights<'_>, state: &mut Self::State);
     /// The head's values for the state, in units of the transformed domain.
-    fn head(weights: &Self::Weights<'_>, state: &Self::State) -> Self::Output;
+    fn head(weights: &Self::Weights<'_>, state: &Self::State) -> Self::Quantiles;
+    /// Brings quantiles into order and widens their intervals as the file says, still in the transformed domain.
+    #[inline]
+    fn settle(_weights: &Self::Weights<'_>, _quantiles: &mut Self::Quantiles) {}
+    /// The forecast among the quantiles: their median.
+    fn point(quantiles: &Self::Quantiles) -> Self::Output;
     /// A forecast as rows of values, one a target.
     fn rows(output: &mut Self::Output) -> impl Iterator<Item = &mut [f32]>;
+    /// Quantiles as rows of values, one a target: all quantiles of the first value, then of the next.
+    fn quantile_rows(quantiles: &mut Self::Quantiles) -> impl Iterator<Item = &mut [f32]>;
     /// Shows every byte of the state that has to survive a reset.
     fn visit(state: &mut Self::State, visitor: &mut impl FnMut(&mut [u8]));
 }
@@ -63,6 +74,7 @@ where
     type State = B::State;
     type Weights<'m> = (B::Weights<'m>, N::Dense<'m, F>);
     type Output = [[f32; HORIZON]; TARGETS];
+    type Quantiles = [[f32; HORIZON]; TARGETS];
     const ZERO: B::State = B::ZERO;
     const INPUTS: usize = I;
     const TARGETS: usize = TARGETS;
@@ -84,12 +96,21 @@ where
     }
 
     #[inline]
-    fn head(weights: &Self::Weights<'_>, state: &B::State) -> Self::Output {
+    fn head(weights: &Self::Weights<'_>, state: &B::State) -> Self::Quantiles {
         Dense::<H, TARGETS, HORIZON, F>::forward::<N>(&weights.1, B::output(state))
+    }
+
+    #[inline]
+    fn point(quantiles: &Self::Quantiles) -> Self::Output {
+        *quantiles
     }
 
     fn rows(output: &mut Self::Output) -> impl Iterator<Item = &mut [f32]> {
         output.iter_mut().map(|row| &mut row[..])
+    }
+
+    fn quantile_rows(quantiles: &mut Self::Quantiles) -> impl Iterator<Item = &mut [f32]> {
+        Self::rows(quantiles)
     }
 
     fn visit(state: &mut B::State, visitor: &mut impl FnMut(&mut [u8])) {

@@ -45,6 +45,8 @@ fixtures! {
     head_norm_f32 = "head-norm-f32";
     skip_int8 = "skip-int8";
     skip_f32 = "skip-f32";
+    quantile_int8 = "quantile-int8";
+    quantile_skip_f32 = "quantile-skip-f32";
 }
 
 /// A file with its type's actions.
@@ -71,6 +73,7 @@ impl<'m, N: Number, T: Topology<N>, const F: usize, const L: usize, const P: usi
             // Refused by a root or a logarithm.
             let _ = forecaster.push(&[*sample; F]);
             let _ = forecaster.forecast();
+            let _ = forecaster.quantiles();
             if number == 2 * L {
                 let mut buffer = vec![0; Forecaster::<'_, '_, N, T, F, L, P>::SNAPSHOT_LENGTH];
                 forecaster.save(&mut buffer).unwrap();
@@ -82,6 +85,7 @@ impl<'m, N: Number, T: Topology<N>, const F: usize, const L: usize, const P: usi
             for sample in samples.iter().cycle().take(40) {
                 let _ = session.step(&[[*sample; F]; P]);
                 let _ = session.forecast();
+                let _ = session.quantiles();
             }
             let mut buffer = vec![0; session.snapshot_length()];
             session.save(&mut buffer).unwrap();

@@ -5,6 +5,7 @@ mod fixtures;
 mod hostile;
 mod monitor;
 mod mutated;
+mod quantiles;
 mod sizes;
 mod snapshot;
 mod wrong_type;

@@ -3,7 +3,7 @@
 
 use core::ops::Range;
 
-use embedded_rnn::image::{Arithmetic, HEADER_LENGTH, Image};
+use embedded_rnn::image::{Arithmetic, HEADER_LENGTH, Image, RecordKind};
 use embedded_rnn::network::{CellForm, NormForm};
 use proptest::prelude::*;
 
@@ -103,7 +103,10 @@ proptest! {
             let length = u32::from_le_bytes(file.as_slice()[at + 8..][..4].try_into().unwrap()) as usize;
             let lstm = (1..=depth).contains(&record);
             let normed_head = record == depth + 1 && file.as_slice()[at + 2] == 1;
+            let intervals = file.as_slice()[at] == RecordKind::Intervals as u8;
             let fixed = match (lstm, normed_head) {
+                // Levels and widenings are numbers of some sense, or are refused.
+                _ if intervals => std::iter::once(0..length).collect(),
                 (true, _) => fixed(file.as_slice(), at, integer),
                 // The parameters of the norm before the head.
                 (false, true) => std::iter::once(0..16).collect(),

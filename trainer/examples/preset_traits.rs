@@ -175,8 +175,8 @@ fn train(config: &Config, dataset: &Dataset) -> Result<Trainings, Box<dyn Error>
         steps: dataset.steps(),
         regularization: &config.regularization,
         training: &config.training,
-        train: &Residual { windows: &train, skip: plain },
-        validation: &Residual { windows: &validation, skip: plain },
+        train: &Residual { windows: &train, skip: plain, quantiles: 1 },
+        validation: &Residual { windows: &validation, skip: plain, quantiles: 1 },
     };
     let start = if plain.is_some() { skip::start(&task, seed)? } else { State::new(&shape, seed) };
     let outcome = fit(&task, start, None, &mut ())?;

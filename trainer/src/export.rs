@@ -3,16 +3,19 @@
 use std::path::{Path, PathBuf};
 
 use embedded_rnn::image::{Arithmetic, Functions, Interval, Layout, Manifest, Provenance, Series, Window, forecast_checksum};
+use serde::Serialize;
 
 use crate::config::{Config, Rounding};
 use crate::data::{Dataset, Part, Windows};
 use crate::error::{Error, Result};
+use crate::evaluate::conformal::{Widening, calibrate};
 use crate::evaluate::device::{DeviceModel, ModelBytes};
 use crate::evaluate::hidden::hidden_rmse;
+use crate::evaluate::intervals::{self, IntervalMetrics};
 use crate::fold::reference::Reference;
 use crate::fold::{Certificate, FoldedNetwork, Measurements, NearestMeasurements, Scaler, Scalers, Target, certify};
 use crate::network::plain::PlainNetwork;
-use crate::pack::{Budget, CellFormat, Core, Description, Packing, Payload, budget, pack, snippet};
+use crate::pack::{Budget, CellFormat, Core, Description, IntervalTable, Packing, Payload, budget, pack};
 use crate::quantize::quantize;
 
 /// Windows that rewrites are certified, scales chosen and agreement measured on; evenly taken from their part.
@@ -91,8 +94,32 @@ pub struct Exported {
     pub layout: Layout,
     /// What the model costs.
     pub budget: Budget,
+    /// Prediction intervals on the validation windows that they were widened on, where the network says quantiles.
+    pub intervals: Option<CalibratedIntervals>,
     /// The network as it was folded for this file.
     pub folded: FoldedNetwork,
+}
+
+/// What became of prediction intervals at export.
+#[derive(Clone, Debug, Serialize)]
+pub struct CalibratedIntervals {
+    /// On the validation windows, all of them.
+    #[serde(flatten)]
+    pub metrics: IntervalMetrics,
+    /// The largest coverage that so few windows can promise, where an interval asks for more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub most: Option<f64>,
+}
+
+impl CalibratedIntervals {
+    /// What speaks against them, if something does.
+    pub fn warning(&self) -> Option<String> {
+        let most = intervals::percent(self.most?);
+        Some(format!(
+            "{} validation windows promise a coverage of {most} at most, and an interval asks for more: give validation more rows",
+            self.metrics.windows
+        ))
+    }
 }
 
 /// Up to `most` windows of a part, evenly taken: raw samples `[L][F]` each.
@@ -135,10 +162,16 @@ pub fn target_deviations(dataset: &Dataset) -> Vec<f64> {
     dataset.series().columns[..dataset.targets()].iter().map(|column| deviation(&column.values[training.clone()])).collect()
 }
 
-/// Folded `f64` forecasts of raw windows, in raw units, `[targets][horizon]` each: what the device's are compared with.
+/// Folded `f64` forecasts of raw windows, in raw units, `[targets][horizon]` each: what the device's are compared with. Of quantiles it is
+/// the medians.
 pub fn float_forecasts(folded: &FoldedNetwork, dataset: &Dataset, windows: &[Vec<f32>]) -> Vec<Vec<f64>> {
-    let raw = |z: &f64| f64::from(dataset.window().transform.inverse(*z as f32));
-    let forecast = |window: &Vec<f64>| folded.forecast_window(window).iter().map(raw).collect();
+    let quantiles = folded.head.outputs / dataset.outputs();
+    let raw = |z: f64| f64::from(dataset.window().transform.inverse(z as f32));
+    let median = |quantiles: &mut [f64]| {
+        quantiles.sort_by(f64::total_cmp);
+        raw(quantiles[quantiles.len() / 2])
+    };
+    let forecast = |window: &Vec<f64>| folded.forecast_window(window).chunks_exact_mut(quantiles).map(median).collect();
     transformed(dataset, windows).iter().map(forecast).collect()
 }
 
@@ -212,7 +245,6 @@ struct Measured {
     agreement: f64,
     hidden: Vec<f64>,
     clamped: u64,
-    test_checksum: u32,
 }
 
 /// [`export_for`] the core that most boards have.
@@ -247,10 +279,17 @@ pub fn export_for(trained: &Trained<'_>, format: Format, core: Core, file_name: 
     let test_samples = SELF_TEST_VALUES.div_ceil(dataset.features()).min(dataset.window().lookback) * dataset.features();
     let test_samples = &test_window[test_window.len() - test_samples..];
 
-    // The first file is measured; the second carries the certificate's digest and the forecast that the first one gave. Neither changes
-    // what is computed.
+    // The first file is measured; the last carries the certificate's digest, by how much intervals are widened, and the forecast that
+    // comes of it. The digest does not change what is computed.
     let manifest_without = manifest(trained, &texts, [0; 32])?;
-    let first = Description { manifest: manifest_without, test_samples, test_checksum: 0 };
+    let levels: Vec<f32> = match &trained.config.training.quantiles[..] {
+        // A median alone is a forecast as any other.
+        levels if levels.len() > 1 => levels.iter().map(|level| *level as f32).collect(),
+        _ => Vec::new(),
+    };
+    let unwidened = vec![0.0; dataset.outputs() * (levels.len() / 2)];
+    let table = |widening| (!levels.is_empty()).then_some(IntervalTable { levels: &levels, widening });
+    let first = Description { manifest: manifest_without, test_samples, intervals: table(&unwidened), test_checksum: 0 };
     let float = float_forecasts(&folded, dataset, &validation);
     let transformed = transformed(dataset, &validation);
     let measure = |payload: Payload<'_>| -> Result<Measured> {
@@ -262,7 +301,6 @@ pub fn export_for(trained: &Trained<'_>, format: Format, core: Core, file_name: 
             agreement: agreement(&forecasts.map_err(refused)?, &float, &target_deviations(dataset)),
             hidden: hidden_rmse(&mut model, &folded, &validation, &transformed).map_err(refused)?,
             clamped: model.clamped,
-            test_checksum: forecast_checksum(&model.forecast(&model.test_window()).map_err(refused)?),
         })
     };
     let measured = measure(payload)?;
@@ -282,20 +320,38 @@ pub fn export_for(trained: &Trained<'_>, format: Format, core: Core, file_name: 
         saturated_inputs: quantized.as_ref().map(|_| measured.clamped),
         accumulator: quantized.as_ref().map(|quantized| quantized.notes.clone()),
     };
-    let test_checksum = measured.test_checksum;
-
+    let Widening { values: widening, most } = if levels.is_empty() {
+        Widening { values: Vec::new(), most: None }
+    } else {
+        let bytes = ModelBytes::new(&pack(payload, &first)?);
+        calibrate(&mut DeviceModel::open(&bytes, Path::new(file_name))?, &dataset.windows(Part::Validation))?
+    };
     let manifest = manifest(trained, &texts, certificate.digest())?;
-    let file = pack(payload, &Description { manifest, test_samples, test_checksum })?;
+    let description = Description { manifest, intervals: table(&widening), ..first };
+    let bytes = ModelBytes::new(&pack(payload, &description)?);
+    let mut model = DeviceModel::open(&bytes, Path::new(file_name))?;
+    let test = model.spread(&model.test_window());
+    let test = test.map_err(|reason| Error::failed(format!("the packed model refuses its own test: {reason}")))?;
+
+    let file = pack(payload, &Description { test_checksum: forecast_checksum(&test), ..description })?;
     let bytes = ModelBytes::new(&file);
     let mut model = DeviceModel::open(&bytes, Path::new(file_name))?;
     if !model.self_test() {
         return Err(Error::failed("the packed model fails its own self-test: this is a defect of the exporter"));
     }
+    let intervals = match levels.len() {
+        0 => None,
+        _ => {
+            let (metrics, _) = intervals::score(&mut model, &dataset.windows(Part::Validation))?;
+            Some(CalibratedIntervals { metrics, most })
+        }
+    };
     let layers = model.layers();
     Ok(Exported {
-        snippet: snippet(&model.manifest, &layers, model.head(), model.skip_rank(), file_name),
+        intervals,
+        snippet: model.snippet(file_name),
         layout: model.manifest.layout,
-        budget: budget(&model.manifest, &layers, model.head(), model.skip_rank(), file.len()),
+        budget: budget(&model.manifest, &layers, model.head(), model.levels(), model.skip_rank(), file.len()),
         certificate,
         folded,
         file,

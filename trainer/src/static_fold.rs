@@ -68,7 +68,7 @@ pub fn static_fold(trained: &Trained<'_>, observer: &mut dyn Observer) -> Result
     without.training.epochs = config.export.fine_tune;
     without.training.patience = 0;
 
-    let seed = config.training.seed;
+    let (seed, quantiles) = (config.training.seed, config.training.outputs_per_value());
     let windows = Augmented { windows: dataset.windows(Part::Training), amplitude: config.regularization.amplitude, seed };
     let validation = Augmented { windows: dataset.windows(Part::Validation), amplitude: 0.0, seed };
     let (normed_shape, plain_shape) = (shape(config, dataset), shape(&without, dataset));
@@ -77,8 +77,8 @@ pub fn static_fold(trained: &Trained<'_>, observer: &mut dyn Observer) -> Result
         steps: dataset.steps(),
         regularization: &config.regularization,
         training: &config.training,
-        train: &Residual { windows: &windows, skip: network.skip.as_ref() },
-        validation: &Residual { windows: &validation, skip: network.skip.as_ref() },
+        train: &Residual { windows: &windows, skip: network.skip.as_ref(), quantiles },
+        validation: &Residual { windows: &validation, skip: network.skip.as_ref(), quantiles },
         threads: None,
     };
     let before = evaluate(&task, &Params::from_plain(network))?;
@@ -97,6 +97,6 @@ pub fn static_fold(trained: &Trained<'_>, observer: &mut dyn Observer) -> Result
             (plain, last, folded)
         }
     };
-    without.training = config.training;
+    without.training = config.training.clone();
     Ok(StaticFold { network, last, config: without, before, folded, tuned })
 }

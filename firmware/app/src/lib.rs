@@ -17,6 +17,7 @@
 
 mod abilities;
 mod analog;
+mod flat;
 mod gaps;
 mod lamp;
 mod period;
@@ -35,6 +36,7 @@ mod updating;
 
 pub use abilities::{Abilities, FedOnly};
 pub use analog::{Analog, AnalogInput};
+pub use flat::Flat;
 pub use gaps::Gaps;
 pub use lamp::Lamp;
 pub use period::{Clock, Period, PeriodError};

@@ -6,7 +6,7 @@ use embedded_rnn::{Forecaster, SampleError, arithmetic::Number, network::Topolog
 pub trait Predict {
     /// One sample: every feature's raw value.
     type Sample: Clone;
-    /// All targets over the whole horizon.
+    /// All targets over the whole horizon, with all quantiles where the model has them.
     type Forecast;
     /// Why a sample is refused.
     type Refusal;
@@ -25,15 +25,15 @@ impl<N: Number, T: Topology<N>, const FEATURES: usize, const LOOKBACK: usize, co
     for Forecaster<'_, '_, N, T, FEATURES, LOOKBACK, PATCH>
 {
     type Sample = [f32; FEATURES];
-    type Forecast = T::Output;
+    type Forecast = T::Quantiles;
     type Refusal = SampleError;
 
     fn push(&mut self, sample: &[f32; FEATURES]) -> Result<(), SampleError> {
         Forecaster::push(self, sample)
     }
 
-    fn forecast(&mut self) -> Option<T::Output> {
-        Forecaster::forecast(self).ok()
+    fn forecast(&mut self) -> Option<T::Quantiles> {
+        Forecaster::quantiles(self).ok()
     }
 
     fn reset(&mut self) {

@@ -4,7 +4,7 @@ use embedded_io::{Read, Write};
 use embedded_rnn::{SampleError, image::Interval};
 use embedded_rnn_link::{Damage, Decoder, ENCODED, Fault, Frame, Hello, PART, Reply, Request, VERSION, Values};
 
-use crate::{Abilities, Predict};
+use crate::{Abilities, Flat, Predict};
 
 /// Bytes that are read from the line at once at most.
 const READ: usize = 32;
@@ -68,7 +68,8 @@ pub struct Served<P, B, const FEATURES: usize, const TARGETS: usize, const HORIZ
 
 impl<P, B, const FEATURES: usize, const TARGETS: usize, const HORIZON: usize> Served<P, B, FEATURES, TARGETS, HORIZON>
 where
-    P: Predict<Sample = [f32; FEATURES], Forecast = [[f32; HORIZON]; TARGETS], Refusal = SampleError>,
+    P: Predict<Sample = [f32; FEATURES], Refusal = SampleError>,
+    P::Forecast: Flat,
     B: Abilities<P>,
 {
     /// Joins the two; nothing is said yet.
@@ -197,7 +198,7 @@ where
     fn forecast<W: Write>(&mut self, number: u16, to: &mut W) -> Result<(), W::Error> {
         match self.predictor.forecast() {
             None => self.say(number, &Reply::Filling, to),
-            Some(forecast) => self.parts(number, forecast.as_flattened(), |first, values| Reply::Forecast { first, values }, to),
+            Some(forecast) => self.parts(number, forecast.flat(), |first, values| Reply::Forecast { first, values }, to),
         }
     }
 

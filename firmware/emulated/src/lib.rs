@@ -4,6 +4,7 @@
 //! forecasts come from the folder that `RNN_MODEL_DIR` names; see `build.rs`.
 #![no_std]
 
+mod bits;
 pub mod cost;
 mod counter;
 pub mod end;

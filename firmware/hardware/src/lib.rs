@@ -26,7 +26,7 @@ mod wide_counter;
 pub use board::Board;
 pub use decimal::Decimal;
 pub use pace::{Pace, Period};
-pub use run::{Linked, Values, run};
+pub use run::{Linked, run};
 pub use sensor::{OnChip, SensorError, Thermometer};
 pub use wide_counter::WideCounter;
 

@@ -8,7 +8,7 @@ use embedded_rnn::{
     image::{LoadError, Manifest},
     network::Topology,
 };
-use embedded_rnn_app::{Predict, Report, Source, Station};
+use embedded_rnn_app::{Flat, Predict, Report, Source, Station};
 
 use crate::{Board, Decimal, Pace, Period, SensorError};
 
@@ -37,7 +37,7 @@ pub fn run<B: Board, N: Number, T: Topology<N>, const LOOKBACK: usize, const PAT
     before: Option<&str>,
 ) -> !
 where
-    T::Output: Values,
+    T::Quantiles: Flat,
 {
     let (image, model) = match Image::open(linked.image).and_then(|image| Ok((image, (linked.bind)(&image)?))) {
         Ok(bound) => bound,
@@ -64,7 +64,7 @@ fn station<'a, B: Board, P>(
 ) -> Station<Sensor<'a, B>, P, Lines<'a, B>>
 where
     P: Predict<Sample = [f32; 1], Refusal = SampleError>,
-    P::Forecast: Values,
+    P::Forecast: Flat,
 {
     let period = Period::choose(asked, manifest.series.interval);
     let greeting = Greeting { manifest, period, before };
@@ -83,18 +83,6 @@ fn complain<B: Board>(board: &mut B, error: &dyn Display) -> ! {
             // A console cannot be told that it does not work.
             let _ = writeln!(board, "# the linked model is refused: {error}\r");
         }
-    }
-}
-
-/// A forecast's values, target after target.
-pub trait Values {
-    /// All of them.
-    fn values(&self) -> &[f32];
-}
-
-impl<const T: usize, const K: usize> Values for [[f32; K]; T] {
-    fn values(&self) -> &[f32] {
-        self.as_flattened()
     }
 }
 
@@ -185,12 +173,12 @@ where
     B: Board,
     S: Source<Error = SensorError>,
     P: Predict<Refusal = SampleError>,
-    P::Forecast: Values,
+    P::Forecast: Flat,
 {
     fn forecast(&mut self, samples: u32, forecast: &P::Forecast) {
         let mut board = self.0.borrow_mut();
         let _ = write!(board, "forecast {samples}");
-        for value in forecast.values() {
+        for value in forecast.flat() {
             let _ = write!(board, " {}", Decimal(*value));
         }
         let _ = writeln!(board, "\r");

@@ -8,8 +8,8 @@ use core::hint::black_box;
 use embedded_rnn::forecast::Session;
 use embedded_rnn::network::Topology;
 use embedded_rnn::{
-    Cell16, Dense, Float, Int8, JointNorm, Kept, Lstm, Model, Network, NormA, NormB, PackedPair, RowMajor, Then, Zoneout,
-    arithmetic::Number,
+    Cell16, Dense, Float, Int8, JointNorm, Kept, Lstm, Model, Network, NormA, NormB, PackedPair, Quantiles, RowMajor, Then,
+    Zoneout, arithmetic::Number,
 };
 
 unsafe extern "C" {
@@ -29,10 +29,13 @@ fn bind_and_step<N: Number, T: Topology<N>>(bytes: &'static [u8]) {
     black_box(step::<N, T>(&mut session, black_box(&[[1.0, 2.0, 3.0]])));
 }
 
-fn step<N: Number, T: Topology<N>>(session: &mut Session<'_, '_, N, T, 3, 8, 1>, samples: &[[f32; 3]; 1]) -> T::Output {
+fn step<N: Number, T: Topology<N>>(
+    session: &mut Session<'_, '_, N, T, 3, 8, 1>,
+    samples: &[[f32; 3]; 1],
+) -> (T::Quantiles, T::Output) {
     // A refused sample leaves the state as it was.
     let _ = session.step(samples);
-    session.forecast()
+    (session.quantiles(), session.forecast())
 }
 
 type Plain = Network<Then<Lstm<3, 7>, Lstm<7, 16>>, Dense<16, 1, 4>>;
@@ -40,6 +43,7 @@ type Zoned = Network<Lstm<3, 9, Kept<Zoneout>>, Dense<9, 1, 4>>;
 type FormA = Network<Lstm<3, 9, NormA<Zoneout>>, Dense<9, 1, 4>>;
 type FormB = Network<Lstm<3, 9, NormB<Kept>>, Dense<9, 1, 4>>;
 type Joint = Network<Lstm<3, 9, JointNorm<Zoneout>>, Dense<9, 1, 4>>;
+type Spread = Network<Lstm<3, 9>, Quantiles<Dense<9, 1, 4>, 5>>;
 
 /// Where the linker begins.
 #[unsafe(no_mangle)]
@@ -58,4 +62,6 @@ pub extern "C" fn probe() {
     bind_and_step::<Int8<RowMajor, Cell16>, Zoned>(bytes);
     bind_and_step::<Float, Plain>(bytes);
     bind_and_step::<Float, FormB>(bytes);
+    bind_and_step::<Int8, Spread>(bytes);
+    bind_and_step::<Float, Spread>(bytes);
 }

@@ -97,7 +97,7 @@ fn one(args: &Args, output: &Output) -> Result<()> {
     output.say("monthly sunspot numbers from 1749 on, forecast 12 months ahead; the last 15 % of the months are the test years");
     let made = make(&args.out, args.seed, output)?;
     let [path, plot] = ["model.rnn", "forecast.svg"].map(|name| args.out.join(name));
-    write_atomically(&plot, plot::forecasts(&made.dataset, &made.evaluation.forecasts, UNIT)?.as_bytes())?;
+    write_atomically(&plot, plot::forecasts(&made.dataset, &made.evaluation.forecasts, None, UNIT)?.as_bytes())?;
     output.say(format!("\n{}", made.exported.certificate));
     output.say(format!("{}: {}\n", path.display(), costs(&made.exported.budget)));
     output.say("test years, the model file through the device crate:");

@@ -13,7 +13,6 @@ use crate::config::{Allowance, Costs};
 use crate::deploy::{self, BoardRun, Comparison, Inputs, Limits, Places, Stop, boards, compare};
 use crate::error::{Error, Result};
 use crate::evaluate::device::{DeviceModel, ModelBytes};
-use crate::pack::snippet;
 use crate::preset;
 
 #[derive(Debug, clap::Args)]
@@ -104,7 +103,7 @@ pub fn expect_installed(board: &boards::Board) -> std::result::Result<(), Stop> 
 pub struct Stream {
     /// `[n][F]`, raw.
     samples: Vec<f32>,
-    /// One after every sample from the `lookback`-th on.
+    /// One after every sample from the `lookback`-th on, with all its quantiles.
     forecasts: Vec<Vec<f32>>,
 }
 
@@ -119,7 +118,7 @@ impl Stream {
             )));
         }
         let windows = samples.windows(lookback * features).step_by(features);
-        let forecasts = windows.map(|window| device.forecast(window)).collect::<std::result::Result<Vec<_>, _>>();
+        let forecasts = windows.map(|window| device.spread(window)).collect::<std::result::Result<Vec<_>, _>>();
         let forecasts = forecasts.map_err(|reason| Error::input(format!("the samples to stream: {reason}")))?;
         Ok(Stream { samples, forecasts })
     }
@@ -139,7 +138,7 @@ pub fn deploy(
     // There is at least one of each.
     let window = &samples[samples.len() - window_length..];
     let forecast = &forecasts[forecasts.len() - 1];
-    let lines = snippet(&manifest, &device.layers(), device.head(), device.skip_rank(), "model.rnn");
+    let lines = device.snippet("model.rnn");
     let inputs = Inputs { model: bytes.as_slice(), snippet: &lines, samples, window, forecast };
     let places = Places { firmware: &deploy::firmware::source(), work: &work.join(board.name), target: &work.join("boards") };
     let run: BoardRun = deploy::run(board, &inputs, &places, &Limits::default())?;
@@ -228,6 +227,12 @@ pub fn run(args: &Args, output: &Output) -> Result<()> {
         }
     };
     if args.feed.is_some() {
+        if !device.levels().is_empty() {
+            return Err(Error::input(format!(
+                "{}: its forecasts have quantiles, which the serial line's protocol does not carry: compare it with --data",
+                args.model.display()
+            )));
+        }
         return feed::run(board, serial, &bytes, &mut device, samples, &args.work, output);
     }
     let stream = Stream::new(&mut device, samples)?;

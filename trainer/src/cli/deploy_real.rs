@@ -13,7 +13,6 @@ use crate::deploy::flash::{Way, flash, image};
 use crate::deploy::{Inputs, Limits, Sizes, Stop, firmware, sizes, toolchain};
 use crate::error::{Error, Result};
 use crate::evaluate::device::{DeviceModel, ModelBytes};
-use crate::pack::snippet;
 
 /// The program of every real board.
 const PROGRAM: &str = "station";
@@ -69,10 +68,9 @@ pub fn build(
     work: &Path,
     period: Option<u32>,
 ) -> std::result::Result<(PathBuf, Sizes), Stop> {
-    let manifest = &device.manifest;
     expect_one_column(board, device)?;
     board.expect_room(bytes.as_slice().len() as u64)?;
-    let lines = snippet(manifest, &device.layers(), device.head(), device.skip_rank(), "model.rnn");
+    let lines = device.snippet("model.rnn");
     let inputs = Inputs { model: bytes.as_slice(), snippet: &lines, samples: &[], window: &[], forecast: &[] };
     let folder = work.join(board.name);
     inputs.write(&folder)?;

@@ -12,6 +12,9 @@ use crate::error::Result;
 use crate::evaluate::backtest::{Evaluation, backtest};
 use crate::evaluate::by_baseline::spoken;
 use crate::evaluate::device::{DeviceModel, ModelBytes};
+use crate::evaluate::intervals::{self, IntervalMetrics};
+use crate::files::{expect_place_for_file, write_atomically};
+use crate::report::plot::{self, Intervals};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -26,6 +29,9 @@ pub struct Args {
     /// Samples in a season for the seasonal naive forecast; found by autocorrelation if left out.
     #[arg(long, value_name = "N", value_parser = count())]
     season: Option<usize>,
+    /// An SVG of the forecasts, with their intervals where the model has them.
+    #[arg(long, value_name = "FILE")]
+    plot: Option<PathBuf>,
 }
 
 #[derive(Serialize)]
@@ -38,19 +44,29 @@ struct Report {
     held_back: bool,
     #[serde(flatten)]
     evaluation: Evaluation,
+    /// The prediction intervals on the validation rows that they were widened on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    validation_intervals: Option<IntervalMetrics>,
 }
 
 pub fn run(args: &Args, output: &Output) -> Result<()> {
+    args.plot.iter().try_for_each(|path| expect_place_for_file(path))?;
     let bytes = ModelBytes::read(&args.model)?;
     let mut device = DeviceModel::open(&bytes, &args.model)?;
     let manifest = device.manifest;
     let dataset = model::dataset(&manifest, &args.data, args.train)?;
+    let held_back = model::is_own(&manifest, dataset.series());
+    let validation_intervals = match device.intervals {
+        Some(_) if held_back => Some(intervals::score(&mut device, &dataset.windows(Part::Validation))?.0),
+        _ => None,
+    };
     let report = Report {
+        validation_intervals,
         model: args.model.clone(),
         data: args.data.clone(),
         arithmetic: manifest.arithmetic.name(),
         unit: manifest.series.unit.to_owned(),
-        held_back: model::is_own(&manifest, dataset.series()),
+        held_back,
         evaluation: backtest(&mut device, &dataset, Part::Test, args.season)?,
     };
     let evaluation = &report.evaluation;
@@ -59,6 +75,10 @@ pub fn run(args: &Args, output: &Output) -> Result<()> {
         for name in evaluation.baselines.absent().map(spoken) {
             output.warn(format!("--train leaves too few rows for the baseline \"{name}\""));
         }
+    }
+    if let Some(path) = &args.plot {
+        let intervals = device.intervals.map(|found| Intervals { levels: found.levels(), spreads: &evaluation.spreads });
+        write_atomically(path, plot::forecasts(&dataset, &evaluation.forecasts, intervals, &report.unit)?.as_bytes())?;
     }
     output.finish(&report, || {
         let rows = if report.held_back {
@@ -70,6 +90,15 @@ pub fn run(args: &Args, output: &Output) -> Result<()> {
         };
         let forecasts = counted(evaluation.test.windows, "forecast");
         let horizon = counted(manifest.window.horizon.into(), "sample");
-        format!("{}: {rows}\n{forecasts} of {horizon} each\n{}", args.data.display(), evaluation.table(&report.unit))
+        let mut text =
+            format!("{}: {rows}\n{forecasts} of {horizon} each\n{}", args.data.display(), evaluation.table(&report.unit));
+        let on = [
+            (&evaluation.intervals, "these rows"),
+            (&report.validation_intervals, "the validation rows, where they were widened"),
+        ];
+        for (metrics, rows) in on.iter().filter_map(|(metrics, rows)| Some((metrics.as_ref()?, rows))) {
+            text += &format!("\nprediction intervals on {rows}:\n{}", metrics.table(&report.unit));
+        }
+        text + &args.plot.as_ref().map_or_else(String::new, |path| format!("\nwritten: {}", path.display()))
     })
 }

@@ -9,10 +9,12 @@ use super::output::Output;
 use crate::config::{Config, Costs, Export, Fold, Rounding};
 use crate::error::{Error, Result};
 use crate::evaluate::device::{DeviceModel, ModelBytes};
-use crate::export::{Exported, Format, Trained, certificate_beside, certificate_path, export_for, snippet_path};
+use crate::export::{
+    CalibratedIntervals, Exported, Format, Trained, certificate_beside, certificate_path, export_for, snippet_path,
+};
 use crate::files::{expect_place_for_file, write_atomically};
 use crate::fold::Certificate;
-use crate::pack::{Budget, Core, budget, repack, snippet};
+use crate::pack::{Budget, Core, budget, repack};
 use crate::report::run_folder::RunFolder;
 use crate::static_fold::{StaticFold, static_fold};
 
@@ -51,6 +53,9 @@ struct Report<'a> {
     layout: String,
     budget: Budget,
     certificate: &'a Certificate,
+    /// Prediction intervals on the validation windows, where the network says quantiles.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    intervals: Option<&'a CalibratedIntervals>,
     /// What static folding did to the validation loss, where it was asked for.
     static_fold: Option<&'a StaticFold>,
 }
@@ -144,10 +149,7 @@ fn repacked(from: &Path, args: &Args, name: &str, output: &Output) -> Result<()>
     if let Some(certificate) = &certificate {
         write_certificate(certificate, &args.output)?;
     }
-    write_atomically(
-        &snippet_path(&args.output),
-        snippet(&model.manifest, &layers, model.head(), model.skip_rank(), name).as_bytes(),
-    )?;
+    write_atomically(&snippet_path(&args.output), model.snippet(name).as_bytes())?;
     write_atomically(&args.output, &file)?;
     let report = Repacked {
         model: &args.output,
@@ -156,7 +158,7 @@ fn repacked(from: &Path, args: &Args, name: &str, output: &Output) -> Result<()>
         target: args.target,
         arithmetic: model.manifest.arithmetic.name(),
         layout: model.manifest.layout.to_string(),
-        budget: budget(&model.manifest, &layers, model.head(), model.skip_rank(), file.len()),
+        budget: budget(&model.manifest, &layers, model.head(), model.levels(), model.skip_rank(), file.len()),
     };
     output.finish(&report, || {
         let files = [Some(&report.snippet), report.certificate_file.as_ref()].into_iter().flatten();
@@ -213,10 +215,18 @@ pub fn run(args: &Args, output: &Output) -> Result<()> {
         layout: exported.layout.to_string(),
         budget: exported.budget,
         certificate: &exported.certificate,
+        intervals: exported.intervals.as_ref(),
         static_fold: folded.as_ref(),
     };
+    if let Some(warning) = exported.intervals.as_ref().and_then(CalibratedIntervals::warning) {
+        output.warn(warning);
+    }
     output.finish(&report, || {
         let files = [report.model, &report.snippet, &report.certificate_file].map(|path| path.display().to_string());
-        format!("{}\n{}\nwritten: {}", exported.certificate, costs(&exported.budget), files.join(", "))
+        let unit = &trained.config.data.unit;
+        let intervals = exported.intervals.as_ref().map_or_else(String::new, |intervals| {
+            format!("prediction intervals on the validation rows, where they were widened:\n{}\n", intervals.metrics.table(unit))
+        });
+        format!("{}\n{intervals}{}\nwritten: {}", exported.certificate, costs(&exported.budget), files.join(", "))
     })
 }

@@ -16,7 +16,6 @@ use super::progress::Progress;
 use crate::deploy::{self, Inputs, Limits, Machine, Places, boards::Board, line};
 use crate::error::{Error, Result};
 use crate::evaluate::device::{DeviceModel, ModelBytes};
-use crate::pack::snippet;
 
 /// How long a board may take for one answer: a forecast, at the slowest.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -123,7 +122,7 @@ fn emulated(
 ) -> Result<line::Fed> {
     let window = device.test_window();
     let forecast = device.forecast(&window).map_err(Error::failed)?;
-    let lines = snippet(&device.manifest, &device.layers(), device.head(), device.skip_rank(), "model.rnn");
+    let lines = device.snippet("model.rnn");
     let inputs = Inputs { model: bytes.as_slice(), snippet: &lines, samples: &window, window: &window, forecast: &forecast };
     let places = Places { firmware: &deploy::firmware::source(), work: &work.join(board.name), target: &work.join("boards") };
     let limits = Limits::default();

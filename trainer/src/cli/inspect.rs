@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::evaluate::device::{DeviceModel, ModelBytes};
 use crate::export::{certificate_beside, certificate_path};
 use crate::fold::Certificate;
-use crate::pack::{Budget, budget, snippet};
+use crate::pack::{Budget, budget};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -52,6 +52,12 @@ struct Report {
     transform: Transform,
     normalization: Normalization,
     layers: Vec<Layer>,
+    /// Levels of the quantiles of each value, where the head says some.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    quantiles: Vec<f32>,
+    /// By how much each interval is widened, in the transformed domain: target by target, sample by sample, the widest pair first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    widening: Vec<f32>,
     /// Layer norm stands before the head.
     head_norm: bool,
     /// Products of the window that a linear skip takes; 0 where there is none.
@@ -119,10 +125,12 @@ pub fn run(args: &Args, output: &Output) -> Result<()> {
                 hidden: *hidden,
             })
             .collect(),
+        quantiles: device.levels().to_vec(),
+        widening: device.intervals.map_or_else(Vec::new, |intervals| intervals.widening().to_vec()),
         head_norm: device.head() == HeadForm::Norm,
         scaling: device.pipeline.scaling.to_vec(),
         skip_rank: device.skip_rank(),
-        budget: budget(&manifest, &layers, device.head(), device.skip_rank(), bytes.as_slice().len()),
+        budget: budget(&manifest, &layers, device.head(), device.levels(), device.skip_rank(), bytes.as_slice().len()),
         trainer: manifest.provenance.trainer.to_owned(),
         seed: manifest.provenance.seed,
         data_sha256: hex(&manifest.provenance.data),
@@ -132,7 +140,7 @@ pub fn run(args: &Args, output: &Output) -> Result<()> {
         certificate_sha256: hex(&manifest.provenance.certificate),
         certificate: certificate_beside(&args.model, &manifest.provenance.certificate),
         self_test: device.self_test(),
-        type_line: type_line(&snippet(&manifest, &layers, device.head(), device.skip_rank(), "")),
+        type_line: type_line(&device.snippet("")),
     };
     output.finish(&report, || people(&report))?;
     if !report.self_test {
@@ -218,8 +226,15 @@ fn people(report: &Report) -> String {
             format!("{cell}, {inputs} inputs, {hidden} units, zoneout on {zoneout}{kept}{norm}"),
         );
     }
+    let outputs = usize::from(report.targets) * usize::from(report.horizon) * report.quantiles.len().max(1);
     let norm = if report.head_norm { ", behind layer norm" } else { "" };
-    line("head", format!("dense, {}{norm}", counted(usize::from(report.targets) * usize::from(report.horizon), "output")));
+    line("head", format!("dense, {}{norm}", counted(outputs, "output")));
+    if let [_, ..] = report.quantiles[..] {
+        let levels = report.quantiles.iter().map(f32::to_string).collect::<Vec<_>>().join(", ");
+        let (least, most) =
+            report.widening.iter().fold((f32::MAX, f32::MIN), |(least, most), by| (least.min(*by), most.max(*by)));
+        line("quantiles", format!("{levels}; intervals widened by {least:.4} to {most:.4} at each end"));
+    }
     if report.skip_rank > 0 {
         let values = usize::from(report.lookback) * report.columns.len();
         line("skip", format!("linear, {} of the window's {values} values", counted(report.skip_rank, "product")));

@@ -8,7 +8,8 @@ use super::model;
 use super::output::Output;
 use crate::data::Series;
 use crate::error::{Error, Result};
-use crate::evaluate::device::{DeviceModel, ModelBytes};
+use crate::evaluate::device::{DeviceModel, ModelBytes, medians};
+use crate::evaluate::intervals::percent;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -36,6 +37,43 @@ struct Forecast {
     times: Option<Vec<String>>,
     /// One row of values a target.
     values: Vec<Vec<f32>>,
+    /// Prediction intervals, the widest first, where the model has them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    intervals: Vec<Interval>,
+}
+
+/// A prediction interval around a forecast.
+#[derive(Serialize)]
+struct Interval {
+    /// The share of what comes that it promises to hold.
+    coverage: f64,
+    /// One row of values a target.
+    lower: Vec<Vec<f32>>,
+    /// One row of values a target.
+    upper: Vec<Vec<f32>>,
+}
+
+/// The intervals among all quantiles of a forecast, `[K][Z][Q]`.
+fn intervals(spread: &[f32], levels: &[f32], horizon: usize) -> Vec<Interval> {
+    let rows = |quantile: usize| -> Vec<Vec<f32>> {
+        let of_row = |row: &[f32]| row.iter().skip(quantile).step_by(levels.len()).copied().collect();
+        spread.chunks_exact(horizon * levels.len()).map(of_row).collect()
+    };
+    let pair = |pair: usize| {
+        let upper = levels.len() - 1 - pair;
+        let coverage = f64::from(levels[upper]) - f64::from(levels[pair]);
+        Interval { coverage: (coverage * 1e6).round() / 1e6, lower: rows(pair), upper: rows(upper) }
+    };
+    (0..levels.len() / 2).map(pair).collect()
+}
+
+/// Names of a column and of its intervals' ends, the lowest first.
+fn names(column: &str, levels: &[f32]) -> Vec<String> {
+    let last = levels.len().saturating_sub(1);
+    let coverage = |pair: usize| percent(f64::from(levels[last - pair]) - f64::from(levels[pair])).replace(' ', "");
+    let lower = (0..levels.len() / 2).map(|pair| format!("{column} lower {}", coverage(pair)));
+    let upper = (0..levels.len() / 2).rev().map(|pair| format!("{column} upper {}", coverage(pair)));
+    lower.chain([column.to_owned()]).chain(upper).collect()
 }
 
 #[derive(Serialize)]
@@ -65,10 +103,10 @@ pub fn run(args: &Args, output: &Output) -> Result<()> {
     let first = if args.last { series.rows() } else { lookback };
     let samples: Vec<f32> = (0..series.rows()).flat_map(|row| series.sample(row)).collect();
     let columns = series.columns.len();
-    let mut forecasts = Vec::new();
+    let (mut forecasts, mut spreads) = (Vec::new(), Vec::new());
     for seen in first..=series.rows() {
         let window = &samples[(seen - lookback) * columns..seen * columns];
-        let values = device.forecast(window).map_err(|reason| {
+        let spread = device.spread(window).map_err(|reason| {
             let line = series.line(seen - 1);
             Error::input(format!("{}, the window that ends in line {line}: {reason}", args.data.display()))
         })?;
@@ -77,8 +115,10 @@ pub fn run(args: &Args, output: &Output) -> Result<()> {
             seen,
             after: series.times.as_ref().map(|times| times.text(seen - 1)),
             times,
-            values: values.chunks_exact(horizon).map(<[f32]>::to_vec).collect(),
+            values: medians(&spread, device.quantiles()).chunks_exact(horizon).map(<[f32]>::to_vec).collect(),
+            intervals: intervals(&spread, device.levels(), horizon),
         });
+        spreads.push(spread);
     }
     let report = Report {
         targets: series.target_names().map(str::to_owned).collect(),
@@ -94,31 +134,65 @@ pub fn run(args: &Args, output: &Output) -> Result<()> {
         ));
     }
     let mut text = Vec::new();
-    write_csv(&report, &series, args.last, &mut text)
+    write_csv(&report, &spreads, device.levels(), &series, args.last, &mut text)
         .map_err(|reason| Error::failed(format!("the forecasts cannot be written as CSV: {reason}")))?;
     output.finish(&report, || String::from_utf8_lossy(&text).into_owned())
 }
 
-/// `--last`: a row a forecast sample, a column a target. Else a row a forecast, a column a target and sample.
-fn write_csv(report: &Report, series: &Series, last: bool, text: &mut Vec<u8>) -> csv::Result<()> {
+/// `--last`: a row a forecast sample, a column a target. Else a row a forecast, a column a target and sample. Each has the ends of its
+/// intervals beside it, ascending, where there are some: `spreads` are the forecasts' quantiles `[K][Z][Q]`.
+fn write_csv(
+    report: &Report,
+    spreads: &[Vec<f32>],
+    levels: &[f32],
+    series: &Series,
+    last: bool,
+    text: &mut Vec<u8>,
+) -> csv::Result<()> {
     let mut csv = csv::Writer::from_writer(text);
-    let ahead = |target: &str, k: usize| format!("{target}+{k}");
+    let quantiles = levels.len().max(1);
+    let ahead = |target: &str, k: usize| names(&format!("{target}+{k}"), levels);
     if last {
-        csv.write_record(std::iter::once("time").chain(report.targets.iter().map(String::as_str)))?;
-        for forecast in &report.forecasts {
+        let columns = report.targets.iter().flat_map(|target| names(target, levels));
+        csv.write_record(std::iter::once("time".to_owned()).chain(columns))?;
+        for (forecast, spread) in report.forecasts.iter().zip(spreads) {
             for k in 0..report.horizon {
                 let time = forecast.times.as_ref().map_or_else(|| format!("+{}", k + 1), |times| times[k].clone());
-                csv.write_record(std::iter::once(time).chain(forecast.values.iter().map(|row| row[k].to_string())))?;
+                let rows = spread.chunks_exact(report.horizon * quantiles);
+                let values = rows.flat_map(|row| &row[k * quantiles..][..quantiles]);
+                csv.write_record(std::iter::once(time).chain(values.map(f32::to_string)))?;
             }
         }
     } else {
-        let columns = report.targets.iter().flat_map(|target| (1..=report.horizon).map(move |k| ahead(target, k)));
+        let columns = report.targets.iter().flat_map(|target| (1..=report.horizon).flat_map(move |k| ahead(target, k)));
         csv.write_record(std::iter::once("after".to_owned()).chain(columns))?;
-        for forecast in &report.forecasts {
+        for (forecast, spread) in report.forecasts.iter().zip(spreads) {
             let after = forecast.after.clone().unwrap_or_else(|| format!("line {}", series.line(forecast.seen - 1)));
-            csv.write_record(std::iter::once(after).chain(forecast.values.iter().flatten().map(f32::to_string)))?;
+            csv.write_record(std::iter::once(after).chain(spread.iter().map(f32::to_string)))?;
         }
     }
     csv.flush()?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ends_stand_around_the_median_and_rows_are_the_targets() {
+        let levels = [0.05, 0.25, 0.5, 0.75, 0.95];
+        assert_eq!(names("v+1", &levels), ["v+1 lower 90%", "v+1 lower 50%", "v+1", "v+1 upper 50%", "v+1 upper 90%"]);
+        assert_eq!(names("v", &[]), ["v"]);
+        // Two targets, two samples.
+        let spread: Vec<f32> = (0..20).map(|k| k as f32).collect();
+        let [wide, narrow] = &intervals(&spread, &levels, 2)[..] else { panic!("two pairs") };
+        assert_eq!(
+            (wide.coverage, &wide.lower, &wide.upper),
+            (0.9, &vec![vec![0.0, 5.0], vec![10.0, 15.0]], &vec![vec![4.0, 9.0], vec![14.0, 19.0]])
+        );
+        assert_eq!((narrow.coverage, narrow.lower[1][0], narrow.upper[0][1]), (0.5, 11.0, 8.0));
+        assert_eq!(medians(&spread, 5), [2.0, 7.0, 12.0, 17.0]);
+        assert!(intervals(&spread, &[], 2).is_empty());
+    }
 }

@@ -13,6 +13,7 @@ use super::progress::Progress;
 use crate::config::Config;
 use crate::data::{Augmented, Dataset, Part};
 use crate::error::{Error, Result};
+use crate::export::{CalibratedIntervals, Format, Trained, export};
 use crate::files::write_atomically;
 use crate::linear::{fit_skip, refit_skip};
 use crate::network::plain::{PlainLstm, PlainNetwork, PlainNorm};
@@ -59,6 +60,10 @@ pub struct Outcome {
     /// The share of the network's output that is added to the skip's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub network_share: Option<f64>,
+    /// Prediction intervals on the validation windows, before and after they are widened there as an export widens them: of this network in
+    /// `f32`, through the device crate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub intervals: Option<CalibratedIntervals>,
     pub training_windows: usize,
     pub validation_windows: usize,
     pub seconds: f64,
@@ -118,7 +123,7 @@ pub fn train(config: &Config, dataset: &Dataset, run: &RunFolder, how: How, outp
     let begun = Instant::now();
     let shape = shape(config, dataset);
     let file = run.checkpoint_file(config, dataset)?;
-    let seed = config.training.seed;
+    let (seed, quantiles) = (config.training.seed, config.training.outputs_per_value());
     let mut skipped = if how.resume {
         run.expect_checkpoint()?;
         run.read_skip(config, dataset)?
@@ -134,8 +139,8 @@ pub fn train(config: &Config, dataset: &Dataset, run: &RunFolder, how: How, outp
         steps: dataset.steps(),
         regularization: &config.regularization,
         training: &config.training,
-        train: &Residual { windows: &windows, skip: skip.as_ref() },
-        validation: &Residual { windows: &validation, skip: skip.as_ref() },
+        train: &Residual { windows: &windows, skip: skip.as_ref(), quantiles },
+        validation: &Residual { windows: &validation, skip: skip.as_ref(), quantiles },
         threads: how.threads,
     };
     let start = match (how.resume, &skipped) {
@@ -172,13 +177,19 @@ pub fn train(config: &Config, dataset: &Dataset, run: &RunFolder, how: How, outp
             let (share, loss) = skip::best_share(&task, &trained.best.params)?;
             skipped.share = share;
             if config.network.skip_refit {
-                skipped.refitted = Some(refit_skip(dataset, &fit_skip(dataset, &config.network)?)?);
+                skipped.refitted = Some(refit_skip(dataset, &fit_skip(dataset, &config.network)?)?.repeated(quantiles));
             }
             run.write_skip(skipped, config, dataset)?;
             (skipped.around(network), loss)
         }
     };
+    let intervals = if quantiles > 1 {
+        export(&Trained { network: &network, config, dataset }, Format::F32, "model.rnn")?.intervals
+    } else {
+        None
+    };
     let outcome = Outcome {
+        intervals,
         parameters,
         skip_rank: skipped.as_ref().map(|skipped| skipped.skip.rank),
         network_share: skipped.as_ref().map(|skipped| skipped.share),
@@ -196,6 +207,10 @@ pub fn train(config: &Config, dataset: &Dataset, run: &RunFolder, how: How, outp
     report.push('\n');
     write_atomically(&run.report(), report.as_bytes())?;
     output.say(summary(&outcome));
+    if let Some(intervals) = &outcome.intervals {
+        let table = intervals.metrics.table(&config.data.unit);
+        output.say(format!("prediction intervals on the validation rows, before and after they are widened there:\n{table}"));
+    }
     Ok(outcome)
 }
 
@@ -209,7 +224,7 @@ fn fitted_skip(config: &Config, dataset: &Dataset, output: &Output) -> Result<Op
         "linear skip: rank {} of ridge with lambda {}, share {:.2}; validation error (mean square) {:.5}, ridge's own {:.5}",
         fit.skip.rank, fit.lambda, fit.share, fit.error, fit.ridge_error
     ));
-    Ok(Some(Skipped { skip: fit.skip, refitted: None, share: 1.0 }))
+    Ok(Some(Skipped { skip: fit.skip.repeated(config.training.outputs_per_value()), refitted: None, share: 1.0 }))
 }
 
 fn parameters(network: &PlainNetwork) -> usize {

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::rates::{FACTORS, scaled};
 use super::variants::{CONFIGURATION, NONE, VARIANTS};
 use crate::config::place::closest;
-use crate::config::{Config, Data, Export, Fold};
+use crate::config::{Config, Data, Export, Fold, Loss};
 use crate::data::{Dataset, Part};
 use crate::error::{Error, Result};
 use crate::regularize::settings::Regularization;
@@ -114,6 +114,12 @@ impl<'a> Plan<'a> {
         variants: Vec<Chosen>,
         left_out: Vec<LeftOut>,
     ) -> Result<Self> {
+        if config.training.loss == Loss::Pinball {
+            return Err(Error::input(
+                "training.loss = \"pinball\" asks for quantiles, and regularizers are compared by their forecasts' squared errors: \
+                 set it to \"mse\", \"mae\" or \"huber\", and leave training.quantiles out",
+            ));
+        }
         let mut plan =
             Plan { name: name.to_owned(), config, dataset, variants, left_out, seeds, validation_only: false, runs: Vec::new() };
         for seed in 0..seeds {

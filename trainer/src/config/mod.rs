@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::regularize::settings::Regularization;
 pub use allowance::{Allowance, Costs};
 pub use names::{Names, Split};
-pub use validate::{MAX_HIDDEN, MAX_HORIZON, MAX_LAYERS, MAX_LOOKBACK, MAX_OUTPUTS, MAX_STEP_INPUTS};
+pub use validate::{MAX_HIDDEN, MAX_HORIZON, MAX_LAYERS, MAX_LOOKBACK, MAX_OUTPUTS, MAX_QUANTILES, MAX_STEP_INPUTS};
 
 /// A whole configuration file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -167,7 +167,8 @@ pub struct Network {
     /// Products of the window that the skip takes; the fewest that are nearly as good as all where it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skip_rank: Option<usize>,
-    /// Bytes of the skip in an `int8` file, at most.
+    /// Bytes of the skip in an `int8` file, at most. Quantiles repeat the part of it that spreads products over the forecast, which is
+    /// counted once here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skip_flash: Option<usize>,
     /// When the network is trained, the skip is fitted once more on training and validation rows, with all that was chosen.
@@ -204,16 +205,23 @@ pub enum Loss {
     Mae,
     /// Quadratic up to `delta`, linear beyond (Huber 1964), as PyTorch's `huber_loss`.
     Huber,
+    /// Of each of `quantiles`: an error costs its level where too little was forecast, and one less the level where too much was (Koenker &
+    /// Bassett 1978).
+    Pinball,
 }
 
 /// `[training]`
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Training {
     /// The loss.
     pub loss: Loss,
     /// Huber's threshold, in normalized units.
     pub delta: f64,
+    /// Levels of the quantiles that the pinball loss asks for, ascending: 0.5, which is the forecast, and symmetric pairs around it, which
+    /// are the ends of prediction intervals.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub quantiles: Vec<f64>,
     /// Passes over the training windows.
     pub epochs: usize,
     /// Windows in an optimizer step.
@@ -235,6 +243,7 @@ impl Default for Training {
         Training {
             loss: Loss::Mse,
             delta: 1.0,
+            quantiles: Vec::new(),
             epochs: 30,
             batch: 64,
             learning_rate: 1e-3,
@@ -243,5 +252,12 @@ impl Default for Training {
             patience: 0,
             seed: 0,
         }
+    }
+}
+
+impl Training {
+    /// Outputs of the network for each value of the forecast: its quantiles, or one.
+    pub fn outputs_per_value(&self) -> usize {
+        self.quantiles.len().max(1)
     }
 }

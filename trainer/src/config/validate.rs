@@ -1,6 +1,6 @@
 //! What types cannot say: which values of the settings make sense, alone and together.
 
-use super::{Config, Fold, Network, Normalization, Split};
+use super::{Config, Fold, Loss, Network, Normalization, Split};
 use crate::error::{Error, Result};
 use crate::network::plain::NormForm;
 use crate::regularize::settings::{Gates, Mask, Regularization, Scaling};
@@ -15,8 +15,10 @@ pub const MAX_LOOKBACK: usize = 16_384;
 pub const MAX_HORIZON: usize = 1_024;
 /// Values that enter the network in one step (patch x columns), at most.
 pub const MAX_STEP_INPUTS: usize = 1_024;
-/// Values of a forecast (targets x horizon), at most.
+/// Values of a forecast (targets x horizon, times quantiles), at most.
 pub const MAX_OUTPUTS: usize = 4_096;
+/// Quantiles of a value, at most.
+pub const MAX_QUANTILES: usize = 19;
 
 /// Units that a norm over units alone is taken over, at least: over two, only signs are left.
 pub const MIN_NORMALIZED: usize = 3;
@@ -176,13 +178,15 @@ fn window(config: &Config) -> Check {
             ),
         );
     }
-    if window.horizon * targets > MAX_OUTPUTS {
+    let each = config.training.outputs_per_value();
+    let outputs = window.horizon.saturating_mul(targets).saturating_mul(each);
+    if outputs > MAX_OUTPUTS {
+        let quantiles = if each > 1 { format!(" and {each} quantiles") } else { String::new() };
         return refuse(
             "window.horizon",
             format!(
-                "window.horizon = {} with {targets} targets makes {} outputs: at most {MAX_OUTPUTS} are possible, use a shorter horizon",
-                window.horizon,
-                window.horizon * targets
+                "window.horizon = {} with {targets} targets{quantiles} makes {outputs} outputs: at most {MAX_OUTPUTS} are possible, use a shorter horizon",
+                window.horizon
             ),
         );
     }
@@ -397,6 +401,7 @@ fn layer_norm(config: &Config) -> Check {
 fn training(config: &Config) -> Check {
     let training = &config.training;
     positive("training.delta", training.delta)?;
+    quantiles(training.loss, &training.quantiles)?;
     count("training.epochs", training.epochs, 1_000_000)?;
     count("training.batch", training.batch, 65_536)?;
     positive("training.learning_rate", training.learning_rate)?;
@@ -406,6 +411,42 @@ fn training(config: &Config) -> Check {
         return refuse("training.seed", format!("training.seed = {} is too large: use at most {}", training.seed, i64::MAX));
     }
     Ok(())
+}
+
+fn quantiles(loss: Loss, levels: &[f64]) -> Check {
+    const KEY: &str = "training.quantiles";
+    let refuse = |sentence: String| refuse(KEY, format!("{KEY} {sentence}"));
+    match (loss, levels) {
+        (Loss::Pinball, []) => {
+            return refuse("is missing, and training.loss = \"pinball\" is of quantiles: add quantiles = [0.1, 0.5, 0.9]".into());
+        }
+        (Loss::Pinball, _) => {}
+        (_, []) => return Ok(()),
+        (_, _) => return refuse("is of the pinball loss: set training.loss = \"pinball\", or leave it out".into()),
+    }
+    if levels.len() > MAX_QUANTILES {
+        return refuse(format!("has {} levels: use at most {MAX_QUANTILES}", levels.len()));
+    }
+    // A model file holds them as `f32`.
+    if let Some(level) = levels.iter().find(|level| !(**level as f32 > 0.0 && (**level as f32) < 1.0)) {
+        return refuse(format!("holds {level}: a level lies between 0 and 1"));
+    }
+    if let Some(pair) = levels.windows(2).find(|pair| pair[0] as f32 >= pair[1] as f32) {
+        return refuse(format!("has {} before {}: give levels in ascending order, each once", pair[0], pair[1]));
+    }
+    if !levels.contains(&0.5) {
+        return refuse("lacks 0.5, the median, which is the forecast: add it".into());
+    }
+    // 1 - 0.1 is not exactly 0.9 in binary.
+    let partner = |level: f64| levels.iter().any(|other| (other + level - 1.0).abs() < 1e-9);
+    match levels.iter().find(|level| !partner(**level)) {
+        // Rounded, so that the partner of 0.1 is spoken as 0.9.
+        Some(level) => refuse(format!(
+            "holds {level} without {}, and an interval has two ends: add it, or leave {level} out",
+            ((1.0 - level) * 1e9).round() / 1e9
+        )),
+        None => Ok(()),
+    }
 }
 
 fn export(config: &Config) -> Check {
@@ -433,13 +474,30 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::config::{Names, Skip};
+    use crate::config::{Loss, Names, Skip};
     use crate::regularize::settings::Every;
 
     fn good() -> Config {
         let text =
             "data = { path = \"s.csv\", target = \"OT\" }\nwindow = { lookback = 12, horizon = 3 }\nnetwork = { hidden = [8] }\n";
         Config::parse(text, Path::new("c.toml")).unwrap()
+    }
+
+    fn pinball(config: &mut Config, levels: &[f64]) {
+        (config.training.loss, config.training.quantiles) = (Loss::Pinball, levels.to_vec());
+    }
+
+    #[test]
+    fn symmetric_levels_around_the_median_are_accepted() {
+        for levels in [&[0.5][..], &[0.1, 0.5, 0.9], &[0.05, 0.25, 0.5, 0.75, 0.95], &[0.025, 0.5, 0.975]] {
+            let mut config = good();
+            pinball(&mut config, levels);
+            assert_eq!(config.validate(), Ok(()), "{levels:?}");
+            let again = Config::parse(&config.to_toml().unwrap(), Path::new("c.toml")).unwrap();
+            assert_eq!(again, config);
+            assert_eq!(config.training.outputs_per_value(), levels.len());
+        }
+        assert!(!good().to_toml().unwrap().contains("quantiles"));
     }
 
     #[test]
@@ -568,6 +626,32 @@ mod tests {
                 "set window.normalization = \"last\", or the amplitude to 0",
             ),
             (|c| c.training.delta = 0.0, "training.delta = 0 is out of range: use a positive number"),
+            (
+                |c| c.training.loss = Loss::Pinball,
+                "training.quantiles is missing, and training.loss = \"pinball\" is of quantiles",
+            ),
+            (|c| c.training.quantiles = vec![0.5], "training.quantiles is of the pinball loss: set training.loss = \"pinball\""),
+            (|c| pinball(c, &[0.0, 0.5, 1.0]), "training.quantiles holds 0: a level lies between 0 and 1"),
+            (|c| pinball(c, &[-0.1, 0.5, 1.1]), "training.quantiles holds -0.1: a level"),
+            (|c| pinball(c, &[0.1, 0.5, f64::NAN]), "training.quantiles holds NaN: a level"),
+            (|c| pinball(c, &[1e-60, 0.5, 0.9]), "a level lies between 0 and 1"),
+            (|c| pinball(c, &[0.1, 0.9, 0.5]), "training.quantiles has 0.9 before 0.5: give levels in ascending order"),
+            (|c| pinball(c, &[0.1, 0.5, 0.5, 0.9]), "training.quantiles has 0.5 before 0.5"),
+            (|c| pinball(c, &[0.1, 0.9]), "training.quantiles lacks 0.5, the median"),
+            (|c| pinball(c, &[0.1, 0.5, 0.95]), "training.quantiles holds 0.1 without 0.9, and an interval has two ends"),
+            (|c| pinball(c, &[0.5, 0.95]), "training.quantiles holds 0.95 without 0.05, and an interval has two ends"),
+            (
+                |c| pinball(c, &(1..24).map(|k| f64::from(k) / 24.0).collect::<Vec<_>>()),
+                "training.quantiles has 23 levels: use at most 19",
+            ),
+            (
+                |c| {
+                    pinball(c, &[0.1, 0.5, 0.9]);
+                    c.data.target = Names::Many((0..2).map(|i| i.to_string()).collect());
+                    c.window.horizon = 1_000;
+                },
+                "window.horizon = 1000 with 2 targets and 3 quantiles makes 6000 outputs",
+            ),
             (|c| c.training.epochs = 0, "training.epochs = 0 is too small"),
             (|c| c.training.batch = 0, "training.batch = 0 is too small"),
             (|c| c.training.learning_rate = -1e-3, "training.learning_rate = -0.001 is out of range"),

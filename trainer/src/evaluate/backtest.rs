@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::baselines::fit_all;
 use super::by_baseline::{ByBaseline, spoken};
 use super::device::DeviceModel;
+use super::intervals::{self, IntervalMetrics};
 use super::metrics::{Errors, Metrics, score};
 use crate::data::{Dataset, Part};
 use crate::error::{Error, Result};
@@ -19,15 +20,28 @@ pub struct Evaluation {
     pub baselines: ByBaseline<Metrics>,
     /// Inputs that lay beyond the largest that the file admits, and were clamped.
     pub clamped_inputs: u64,
+    /// The model's prediction intervals, where it says quantiles.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub intervals: Option<IntervalMetrics>,
     /// The model's forecasts in raw units, `[targets][horizon]` each.
     #[serde(skip)]
     pub forecasts: Vec<Vec<f32>>,
+    /// All of its quantiles, `[targets][horizon][quantiles]` each; none where it has none.
+    #[serde(skip)]
+    pub spreads: Vec<Vec<f32>>,
 }
 
 /// Evaluates a model on the windows of a part of a dataset. `season` is for the seasonal naive forecast; found if not given.
 pub fn backtest(model: &mut DeviceModel<'_>, dataset: &Dataset, part: Part, season: Option<usize>) -> Result<Evaluation> {
     let (test, forecasts, clamped_inputs) = run_through(model, dataset, part)?;
-    Ok(Evaluation { test, baselines: score_baselines(dataset, part, season)?, clamped_inputs, forecasts })
+    let (intervals, spreads) = match model.intervals {
+        None => (None, Vec::new()),
+        Some(_) => {
+            let (metrics, spreads) = intervals::score(model, &dataset.windows(part))?;
+            (Some(metrics), spreads)
+        }
+    };
+    Ok(Evaluation { test, baselines: score_baselines(dataset, part, season)?, clamped_inputs, intervals, forecasts, spreads })
 }
 
 /// A model's errors on the windows of a part, its forecasts `[targets][horizon]` in raw units, and how many inputs were clamped.
@@ -141,7 +155,14 @@ mod tests {
         for (name, mae, rmse) in [("naive", 23.7, 31.8), ("drift", 16.0, 23.0), ("ridge", 17.5, 20.0)] {
             baselines.set(name, metrics(mae, rmse));
         }
-        Evaluation { test: metrics(16.84, 22.76), baselines, clamped_inputs: 0, forecasts: Vec::new() }
+        Evaluation {
+            test: metrics(16.84, 22.76),
+            baselines,
+            clamped_inputs: 0,
+            intervals: None,
+            forecasts: Vec::new(),
+            spreads: Vec::new(),
+        }
     }
 
     #[test]

@@ -7,15 +7,21 @@ use std::path::Path;
 use std::sync::Arc;
 
 use embedded_rnn::arithmetic::{Element, Float, Libm, Linear, Micromath, Number, Rational};
-use embedded_rnn::forecast::{Pipeline, Recurrent, SelfTest};
+use embedded_rnn::forecast::{Pipeline, Recurrent, SelfTest, Transform};
 use embedded_rnn::image::{
     Arithmetic, Cursor, Functions, Image, Layout, LoadError, Manifest, Record, RecordKind, forecast_checksum,
 };
-use embedded_rnn::network::{CellForm, HeadForm, NormHead, PlainHead, ZoneoutForm};
+use embedded_rnn::network::{CellForm, HeadForm, Intervals, NormHead, PlainHead, ZoneoutForm};
 use embedded_rnn::{Cell16, Int8, PackedPair, RowMajor};
 
 use super::cell::{self, Buffers, Cell};
 use crate::error::{Error, Result};
+use crate::pack::snippet;
+
+/// The median of each value, from all of its quantiles.
+pub fn medians(spread: &[f32], quantiles: usize) -> Vec<f32> {
+    spread.iter().skip(quantiles / 2).step_by(quantiles).copied().collect()
+}
 
 /// The bytes of a model file, aligned as the device crate asks.
 #[derive(Clone, Debug)]
@@ -165,19 +171,22 @@ impl<'m, N: Linear> Engine<'m, N> {
             return Err(LoadError::Manifest);
         }
         let head = records.next(RecordKind::Dense)?;
-        head.expect_shape(window.layers, width, outputs)?;
+        let quantiles = (head.outputs() / outputs).max(1);
+        let all = outputs * quantiles;
+        head.expect_shape(window.layers, width, all)?;
         let head = match HeadForm::from_number(head.header().form).ok_or(malformed(RecordKind::Dense))? {
             HeadForm::Plain => Head::Plain(N::bind_dense(&head)?),
             HeadForm::Norm => Head::Norm(N::bind_dense(&head)?),
         };
+        let intervals = if quantiles > 1 { Some(Intervals::bind(&mut records, outputs, quantiles)?) } else { None };
         let values = usize::from(window.lookback) * usize::from(window.features);
-        let skip = Skip::bind(&mut records, window.layers + 1, values, outputs)?;
+        let skip = Skip::bind(&mut records, window.layers + 1, values, all)?;
         let engine = Engine { layers, head, skip, trace: None };
         let test = records.next(RecordKind::SelfTest)?;
-        test.expect_shape(0, window.lookback.into(), outputs)?;
+        test.expect_shape(0, window.lookback.into(), all)?;
         let test = SelfTest::read(&test, window.lookback.into(), window.features.into())?;
         records.end()?;
-        Ok(Bound { engine, pipeline, test })
+        Ok(Bound { engine, pipeline, intervals, test })
     }
 
     fn head(&self, y: &mut [f32]) {
@@ -196,6 +205,7 @@ impl<'m, N: Linear> Engine<'m, N> {
 struct Bound<'m, E> {
     engine: E,
     pipeline: Pipeline<'m>,
+    intervals: Option<Intervals<'m>>,
     test: SelfTest<'m>,
 }
 
@@ -266,6 +276,8 @@ pub struct DeviceModel<'m> {
     pub digest: u32,
     /// How windows pass through it.
     pub pipeline: Pipeline<'m>,
+    /// Levels of its quantiles and widths of its intervals, where it has them.
+    pub intervals: Option<Intervals<'m>>,
     /// The file's own test.
     pub test: SelfTest<'m>,
     /// Input values clamped so far.
@@ -292,11 +304,11 @@ impl<'m> DeviceModel<'m> {
         let image = Image::open(bytes)?;
         macro_rules! bound {
             ($arm:path, $number:ty) => {{
-                let Bound { engine, pipeline, test } = Engine::<$number>::bind(&image)?;
-                ($arm(engine), pipeline, test)
+                let Bound { engine, pipeline, intervals, test } = Engine::<$number>::bind(&image)?;
+                ($arm(engine), pipeline, intervals, test)
             }};
         }
-        let (arm, pipeline, test) = match image.manifest.arithmetic {
+        let (arm, pipeline, intervals, test) = match image.manifest.arithmetic {
             Arithmetic::F32 { functions: Functions::Rational } => bound!(Arm::Rational, Float<Rational>),
             Arithmetic::F32 { functions: Functions::Libm } => bound!(Arm::Libm, Float<Libm>),
             Arithmetic::F32 { functions: Functions::Micromath } => bound!(Arm::Micromath, Float<Micromath>),
@@ -308,7 +320,7 @@ impl<'m> DeviceModel<'m> {
             _ => bound!(Arm::Int8, Int8),
         };
         let (manifest, digest) = (image.manifest, image.digest);
-        Ok(DeviceModel { arm, manifest, digest, pipeline, test, clamped: 0, windows: 0, transformed: Vec::new() })
+        Ok(DeviceModel { arm, manifest, digest, pipeline, intervals, test, clamped: 0, windows: 0, transformed: Vec::new() })
     }
 
     /// Inputs, units and form of each LSTM layer.
@@ -334,9 +346,66 @@ impl<'m> DeviceModel<'m> {
         on_engine!(&self.arm, engine => engine.skip.as_ref().map_or(0, |skip| skip.sums.len()))
     }
 
-    /// The forecast `[targets][horizon]` in raw units from a window of raw samples `[lookback][F]`, oldest first. The message says
-    /// which sample of the window was refused.
+    /// The module that names the file's type for the firmware; `file_name` is what it calls the file.
+    pub fn snippet(&self, file_name: &str) -> String {
+        snippet(&self.manifest, &self.layers(), self.head(), self.levels(), self.skip_rank(), file_name)
+    }
+
+    /// Levels of the quantiles, ascending; none where each value of a forecast has one output.
+    pub fn levels(&self) -> &'m [f32] {
+        self.intervals.as_ref().map_or(&[], Intervals::levels)
+    }
+
+    /// Quantiles of each value; 1 where there are none.
+    pub fn quantiles(&self) -> usize {
+        self.levels().len().max(1)
+    }
+
+    /// The forecast `[targets][horizon]` in raw units from a window of raw samples `[lookback][F]`, oldest first; the median where there
+    /// are quantiles. The message says which sample of the window was refused.
     pub fn forecast(&mut self, window: &[f32]) -> std::result::Result<Vec<f32>, String> {
+        let quantiles = self.quantiles();
+        self.spread(window).map(|spread| medians(&spread, quantiles))
+    }
+
+    /// The same with all quantiles, `[targets][horizon][quantiles]`.
+    pub fn spread(&mut self, window: &[f32]) -> std::result::Result<Vec<f32>, String> {
+        self.run(window).map(|said| self.raw(said, true))
+    }
+
+    /// The same before and after the intervals are widened.
+    pub fn both_spreads(&mut self, window: &[f32]) -> std::result::Result<[Vec<f32>; 2], String> {
+        self.run(window).map(|said| [self.raw(said.clone(), false), self.raw(said, true)])
+    }
+
+    /// The same before they are widened, in the transformed domain.
+    pub fn transformed_spread(&mut self, window: &[f32]) -> std::result::Result<Vec<f32>, String> {
+        self.run(window).map(|mut said| {
+            self.decode(&mut said, &Pipeline { transform: Transform::None, ..self.pipeline });
+            said
+        })
+    }
+
+    /// What the head says in raw units.
+    fn raw(&self, mut said: Vec<f32>, widened: bool) -> Vec<f32> {
+        if let (Some(intervals), true) = (&self.intervals, widened) {
+            intervals.widen(&mut said);
+        }
+        self.decode(&mut said, &self.pipeline);
+        said
+    }
+
+    /// Leads what the head said of the last window out of a pipeline.
+    fn decode(&self, said: &mut [f32], pipeline: &Pipeline<'_>) {
+        let last = &self.transformed[self.transformed.len() - self.pipeline.scaling.len()..];
+        let row = usize::from(self.manifest.window.horizon) * self.quantiles();
+        for (row, last) in said.chunks_exact_mut(row).zip(last) {
+            pipeline.decode(row, *last);
+        }
+    }
+
+    /// What the head says of a window, quantiles sorted.
+    fn run(&mut self, window: &[f32]) -> std::result::Result<Vec<f32>, String> {
         let features = self.pipeline.scaling.len();
         let shape = self.manifest.window;
         assert_eq!(window.len(), usize::from(shape.lookback) * features, "a window of lookback samples");
@@ -348,14 +417,14 @@ impl<'m> DeviceModel<'m> {
         let last = &transformed[window.len() - features..];
         let steps = usize::from(shape.lookback / shape.patch);
         let samples = transformed.chunks_exact(features);
-        let mut y = vec![0.0; usize::from(shape.targets) * usize::from(shape.horizon)];
+        let mut y = vec![0.0; usize::from(shape.targets) * usize::from(shape.horizon) * self.quantiles()];
         let clamped = on_engine!(&mut self.arm, engine => {
             let clamped = self.pipeline.run(engine, steps, samples, last);
             engine.head(&mut y);
             clamped
         });
-        for (row, last) in y.chunks_exact_mut(shape.horizon.into()).zip(last) {
-            self.pipeline.decode(row, *last);
+        if let Some(intervals) = &self.intervals {
+            intervals.sort(&mut y);
         }
         self.clamped += u64::from(clamped);
         self.windows += 1;
@@ -366,7 +435,7 @@ impl<'m> DeviceModel<'m> {
     /// Like [`Self::forecast`]; gives the hidden states of the run instead, `[step][layer][H]`, in units of h.
     pub fn hidden_states(&mut self, window: &[f32]) -> std::result::Result<Vec<Vec<Vec<f64>>>, String> {
         on_engine!(&mut self.arm, engine => engine.trace = Some(Vec::new()));
-        let result = self.forecast(window);
+        let result = self.run(window);
         let layers = usize::from(self.manifest.window.layers);
         let one = f64::from(embedded_rnn::arithmetic::ACTIVATION_ONE);
         let states: Vec<Vec<f64>> = match &mut self.arm {
@@ -388,7 +457,7 @@ impl<'m> DeviceModel<'m> {
 
     /// Runs the window that the file carries; true if the forecast is the file's, bit for bit.
     pub fn self_test(&mut self) -> bool {
-        self.forecast(&self.test_window()).is_ok_and(|forecast| forecast_checksum(&forecast) == self.test.checksum())
+        self.spread(&self.test_window()).is_ok_and(|spread| forecast_checksum(&spread) == self.test.checksum())
     }
 }
 

@@ -29,6 +29,18 @@ impl PlainSkip {
         self.bias.iter().enumerate().map(spread).collect()
     }
 
+    /// The same with each output `times` times, one beside the other: what it says is said of every quantile.
+    pub fn repeated(&self, times: usize) -> Self {
+        let rows = (0..self.outputs).flat_map(|o| std::iter::repeat_n(&self.spread[o * self.rank..][..self.rank], times));
+        PlainSkip {
+            outputs: self.outputs * times,
+            products: self.products.clone(),
+            spread: rows.flatten().copied().collect(),
+            bias: self.bias.iter().flat_map(|bias| std::iter::repeat_n(*bias, times)).collect(),
+            ..*self
+        }
+    }
+
     /// Whether all sizes fit each other and all values are finite.
     pub fn is_sound(&self) -> bool {
         let PlainSkip { inputs, rank, outputs, products, spread, bias } = self;
@@ -58,6 +70,10 @@ mod tests {
         let constant = PlainSkip { rank: 0, products: vec![], spread: vec![], ..skip.clone() };
         assert!(constant.is_sound());
         assert_eq!(constant.forecast(&[3.0, 2.0, 1.0]), [10.0, 20.0]);
+        let twice = skip.repeated(2);
+        assert!(twice.is_sound());
+        let [a, b] = <[f64; 2]>::try_from(skip.forecast(&[3.0, 2.0, 1.0])).unwrap();
+        assert_eq!(twice.forecast(&[3.0, 2.0, 1.0]), [a, a, b, b]);
         assert!(!PlainSkip { rank: 1, ..skip.clone() }.is_sound());
         assert!(!PlainSkip { bias: vec![f64::NAN, 0.0], ..skip }.is_sound());
     }

@@ -23,12 +23,13 @@ pub struct Budget {
     pub macs: usize,
 }
 
-/// The budget of a file of `flash_bytes`. `layers`: inputs, units and form of each LSTM layer; `head`: the head's form; `skip`: the rank of
-/// a linear skip, 0 where there is none.
+/// The budget of a file of `flash_bytes`. `layers`: inputs, units and form of each LSTM layer; `head`: the head's form; `levels`: of its
+/// quantiles, none where it has none; `skip`: the rank of a linear skip, 0 where there is none.
 pub fn budget(
     manifest: &Manifest<'_>,
     layers: &[(usize, usize, CellForm)],
     head: HeadForm,
+    levels: &[f32],
     skip: usize,
     flash_bytes: usize,
 ) -> Budget {
@@ -47,18 +48,18 @@ pub fn budget(
         let wide = if form.zoneout == ZoneoutForm::Both { wide * hidden } else { 0 };
         (joint + cell * hidden + wide).next_multiple_of(8)
     };
+    let outputs = targets * horizon * levels.len().max(1);
     // While a layer steps: its new h, and rows of four 32-bit pre-activations that wait for layer norm's statistics.
     let scratch = |(_, hidden, form): &(usize, usize, CellForm)| hidden * (activation + 16 * form.scratch_rows());
     let largest_scratch = layers.iter().map(scratch).max().unwrap_or(0);
     // As the device crate's SkipState: sums and a count of steps, beside a state that is aligned to 8.
     let skip_state = if skip > 0 { (4 * skip + 4).next_multiple_of(8) } else { 0 };
-    let state_bytes = layers.iter().map(state).sum::<usize>() + skip_state + largest_scratch + 4 * targets * horizon;
+    let state_bytes = layers.iter().map(state).sum::<usize>() + skip_state + largest_scratch + 4 * outputs;
     // The ring's position and fill, and the model's reference.
     let history_bytes = lookback * features * 4 + 12;
     let lstm: usize = layers.iter().map(|(inputs, hidden, _)| 4 * hidden * (inputs + hidden)).sum();
     let macs_per_step = lstm + skip * features * patch;
     let steps = lookback / patch.max(1);
-    let outputs = targets * horizon;
     // A norm before the head squares each unit.
     let rows = outputs + usize::from(head == HeadForm::Norm);
     let head = layers.last().map_or(0, |(_, hidden, _)| hidden * rows) + skip * outputs;

@@ -6,7 +6,7 @@ use embedded_rnn::{Cell16, Int8, PackedPair};
 use serde::Serialize;
 
 use super::rows::PlainRows;
-use super::writer::{Writer, by_step, bytes, form_of_rank, head_form, padded};
+use super::writer::{IntervalTable, Writer, by_step, bytes, form_of_rank, head_form, padded, write_intervals};
 use crate::error::{Error, Result};
 use crate::quantize::{QuantizedDense, QuantizedLstm, QuantizedNetwork, QuantizedNorm, QuantizedRows, QuantizedSkip};
 
@@ -115,7 +115,12 @@ fn write_lstm(writer: &mut Writer, layer: &QuantizedLstm, number: usize, limit: 
     writer.record(RecordKind::Lstm, layer.form.number(), layer.inputs, layer.hidden, &tensors)
 }
 
-pub(super) fn write_integer(writer: &mut Writer, network: &QuantizedNetwork, packing: Packing) -> Result<()> {
+pub(super) fn write_integer(
+    writer: &mut Writer,
+    network: &QuantizedNetwork,
+    packing: Packing,
+    intervals: Option<IntervalTable<'_>>,
+) -> Result<()> {
     let input_limit = network.inputs.iter().fold(0.0f32, |most, [.., limit]| most.max(*limit));
     for (index, layer) in network.layers.iter().enumerate() {
         let limit = if index == 0 { input_limit.ceil() as i64 } else { i64::from(ACTIVATION_ONE) };
@@ -126,6 +131,7 @@ pub(super) fn write_integer(writer: &mut Writer, network: &QuantizedNetwork, pac
     let norm = norm.map(|norm| [u64::from(norm.divisor), norm.epsilon]);
     let tensors = [norm.as_ref().map_or(&[][..], |norm| bytes(norm)), bytes(bias), bytes(scale), bytes(&rows)];
     writer.record(RecordKind::Dense, head_form(norm.is_some()), *inputs, *outputs, &tensors)?;
+    write_intervals(writer, intervals, *outputs)?;
     let Some(QuantizedSkip { inputs, rank, outputs, products, product_scale, spread, output_scale }) = &network.skip else {
         return Ok(());
     };

@@ -90,6 +90,7 @@ pub fn repack(bytes: &ModelBytes, layout: Layout) -> Result<std::result::Result<
         .into_iter()
         .chain(std::iter::repeat_n(RecordKind::Lstm, layers))
         .chain([RecordKind::Dense])
+        .chain((model.quantiles() > 1).then_some(RecordKind::Intervals))
         .chain(skip.then_some(RecordKind::Skip))
         .chain([RecordKind::SelfTest]);
     let mut at = bytes.as_slice().len() - records.remaining();

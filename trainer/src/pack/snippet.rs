@@ -6,11 +6,12 @@ use embedded_rnn::image::{Arithmetic, Functions, Layout, Manifest};
 use embedded_rnn::network::{CellForm, HeadForm};
 
 /// The module that the exporter writes beside a model file. `layers`: inputs, units and form of each LSTM layer; `head`: the head's form;
-/// `skip`: the rank of a linear skip, 0 where there is none.
+/// `levels`: of its quantiles, none where it has none; `skip`: the rank of a linear skip, 0 where there is none.
 pub fn snippet(
     manifest: &Manifest<'_>,
     layers: &[(usize, usize, CellForm)],
     head: HeadForm,
+    levels: &[f32],
     skip: usize,
     file_name: &str,
 ) -> String {
@@ -37,13 +38,22 @@ pub fn snippet(
     };
     let values = usize::from(window.lookback) * usize::from(window.features);
     let skip = if skip > 0 { format!(", Skip<{values}, {skip}>") } else { String::new() };
-    let network = format!("Network<{body}, Dense<{last}, {}, {}{head}>{skip}>", window.targets, window.horizon);
+    let dense = format!("Dense<{last}, {}, {}{head}>", window.targets, window.horizon);
+    let dense = if levels.is_empty() { dense } else { format!("Quantiles<{dense}, {}>", levels.len()) };
+    let network = format!("Network<{body}, {dense}{skip}>");
     // Every name in the types is one that the crate's root has.
     let types = format!("{network}, {number}");
     let names = types.split(|c: char| !c.is_ascii_alphanumeric());
     let mut uses: Vec<&str> = names.filter(|name| name.starts_with(|c: char| c.is_ascii_alphabetic())).collect();
     uses.sort_unstable();
     uses.dedup();
+    let quantiles = match levels.len() {
+        0 => String::new(),
+        count => format!(
+            "/// Levels of the quantiles of each value, which `quantiles()` gives in this order; `forecast()` gives the median.\n\
+             pub const QUANTILES: [f32; {count}] = {levels:?};\n"
+        ),
+    };
     let mut text = String::new();
     let columns: Vec<&str> = manifest.series.columns().collect();
     // Writing to a String cannot fail.
@@ -66,6 +76,7 @@ pub fn snippet(
          pub const TARGETS: usize = {};\n\
          /// Samples forecast.\n\
          pub const HORIZON: usize = {};\n\
+         {quantiles}\
          \n\
          /// The model in {file_name}.\n\
          pub type Model<'m> = embedded_rnn::Model<'m, {number}, {network}, FEATURES, LOOKBACK, PATCH>;\n",

@@ -24,6 +24,15 @@ pub enum Payload<'a> {
     IntegerFor(&'a QuantizedNetwork, Packing),
 }
 
+/// Levels of quantiles, and by how much the intervals between them are widened.
+#[derive(Clone, Copy, Debug)]
+pub struct IntervalTable<'a> {
+    /// Ascending, the middle one 1/2.
+    pub levels: &'a [f32],
+    /// `[K][Z][pairs]`, the widest pair first, in the transformed domain.
+    pub widening: &'a [f32],
+}
+
 /// What a file says beside its weights.
 #[derive(Clone, Copy, Debug)]
 pub struct Description<'a> {
@@ -31,6 +40,8 @@ pub struct Description<'a> {
     pub manifest: Manifest<'a>,
     /// The self-test's raw samples `[n][F]`, which repeat until the window is full.
     pub test_samples: &'a [f32],
+    /// Of a network with quantiles; none where each value of a forecast has one output.
+    pub intervals: Option<IntervalTable<'a>>,
     /// CRC-32 of the self-test's forecast: of what the device computes from a file packed with any other one.
     pub test_checksum: u32,
 }
@@ -168,7 +179,13 @@ fn float_norm(norm: &FoldedNorm, hidden: usize) -> Vec<f32> {
     values
 }
 
-fn write_float(writer: &mut Writer, network: &FoldedNetwork) -> Result<()> {
+/// What follows a head of `outputs` where it says quantiles.
+pub(super) fn write_intervals(writer: &mut Writer, intervals: Option<IntervalTable<'_>>, outputs: usize) -> Result<()> {
+    let Some(IntervalTable { levels, widening }) = intervals else { return Ok(()) };
+    writer.record(RecordKind::Intervals, 0, levels.len(), outputs, &[bytes(levels), bytes(widening)])
+}
+
+fn write_float(writer: &mut Writer, network: &FoldedNetwork, intervals: Option<IntervalTable<'_>>) -> Result<()> {
     for layer in &network.layers {
         let (cell, hidden, reads_zoned) = layer.zoneout.as_ref().map_or((0.0, 0.0, 0.0), |zoneout| {
             (zoneout.cell, zoneout.hidden, if zoneout.reading == Reading::Zoned { 1.0 } else { 0.0 })
@@ -195,6 +212,7 @@ fn write_float(writer: &mut Writer, network: &FoldedNetwork) -> Result<()> {
     let (bias, weights) = (narrow(&head.b), narrow(&head.w));
     let tensors = [norm.as_ref().map_or(&[][..], |norm| bytes(norm)), bytes(&bias), bytes(&weights)];
     writer.record(RecordKind::Dense, head_form(norm.is_some()), head.inputs, head.outputs, &tensors)?;
+    write_intervals(writer, intervals, head.outputs)?;
     let Some(skip) = &network.skip else { return Ok(()) };
     assert!(skip.bias.iter().all(|bias| *bias == 0.0), "a skip's constant is folded into the head");
     let products = by_step(&narrow(&skip.products), skip.inputs, network.layers[0].weights.inputs);
@@ -213,7 +231,7 @@ pub fn pack(payload: Payload<'_>, description: &Description<'_>) -> Result<Vec<u
     let (arithmetic, layout) = payload.arithmetic();
     let manifest = Manifest { arithmetic, layout, ..description.manifest };
     let mut writer = Writer::new(&manifest)?;
-    let window = manifest.window;
+    let (window, intervals) = (manifest.window, description.intervals);
     let scaling: Vec<[f32; 3]> = match payload {
         // Nothing is clamped: the limit is the largest number.
         Payload::Float(network, _) => {
@@ -223,12 +241,13 @@ pub fn pack(payload: Payload<'_>, description: &Description<'_>) -> Result<Vec<u
     };
     writer.record(RecordKind::Scaling, 0, window.features.into(), window.targets.into(), &[bytes(&scaling)])?;
     match payload {
-        Payload::Float(network, _) => write_float(&mut writer, network)?,
-        Payload::Integer(network) => write_integer(&mut writer, network, Packing::default())?,
-        Payload::IntegerFor(network, packing) => write_integer(&mut writer, network, packing)?,
+        Payload::Float(network, _) => write_float(&mut writer, network, intervals)?,
+        Payload::Integer(network) => write_integer(&mut writer, network, Packing::default(), intervals)?,
+        Payload::IntegerFor(network, packing) => write_integer(&mut writer, network, packing, intervals)?,
     }
     let tensors = [bytes(description.test_samples), bytes(std::slice::from_ref(&description.test_checksum))];
-    let outputs = usize::from(window.targets) * usize::from(window.horizon);
+    let quantiles = intervals.map_or(1, |intervals| intervals.levels.len());
+    let outputs = usize::from(window.targets) * usize::from(window.horizon) * quantiles;
     writer.record(RecordKind::SelfTest, 0, window.lookback.into(), outputs, &tensors)?;
     writer.finish()
 }

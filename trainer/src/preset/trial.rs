@@ -11,6 +11,8 @@ use crate::train::{Residual, State, Task, fit, skip};
 pub(super) fn loss(config: &Config, dataset: &Dataset) -> Result<f64> {
     let (shape, seed) = (shape(config, dataset), config.training.seed);
     let fitted = if config.network.skip.is_none() { None } else { Some(fit_skip(dataset, &config.network)?.skip) };
+    let quantiles = config.training.outputs_per_value();
+    let fitted = fitted.map(|skip: crate::network::skip::PlainSkip| skip.repeated(quantiles));
     let windows = |part, amplitude| Augmented { windows: dataset.windows(part), amplitude, seed };
     let train = windows(Part::Training, config.regularization.amplitude);
     let validation = windows(Part::Validation, 0.0);
@@ -19,8 +21,8 @@ pub(super) fn loss(config: &Config, dataset: &Dataset) -> Result<f64> {
         steps: dataset.steps(),
         regularization: &config.regularization,
         training: &config.training,
-        train: &Residual { windows: &train, skip: fitted.as_ref() },
-        validation: &Residual { windows: &validation, skip: fitted.as_ref() },
+        train: &Residual { windows: &train, skip: fitted.as_ref(), quantiles },
+        validation: &Residual { windows: &validation, skip: fitted.as_ref(), quantiles },
         threads: None,
     };
     let start = if fitted.is_some() { skip::start(&task, seed)? } else { State::new(&shape, seed) };

@@ -160,7 +160,7 @@ impl RunFolder {
             return Err(refuse("the skip belongs to another configuration or to other data"));
         }
         let inputs = dataset.window().lookback * dataset.features();
-        let fits = |skip: &PlainSkip| skip.is_sound() && skip.inputs == inputs && skip.outputs == dataset.outputs();
+        let fits = |skip: &PlainSkip| skip.is_sound() && skip.inputs == inputs && skip.outputs == shape(config, dataset).outputs;
         let fits = fits(&skipped.skip) && skipped.refitted.as_ref().is_none_or(fits) && (0.0..=1.0).contains(&skipped.share);
         if fits { Ok(Some(skipped)) } else { Err(refuse("the skip does not fit the network")) }
     }
@@ -189,7 +189,7 @@ pub fn shape(config: &Config, dataset: &Dataset) -> Shape {
     Shape {
         inputs: dataset.step_inputs(),
         hidden: config.network.hidden.clone(),
-        outputs: dataset.outputs(),
+        outputs: dataset.outputs() * config.training.outputs_per_value(),
         norm: config.regularization.layer_norm.norm(),
         head_norm: config.regularization.layer_norm.head_norm(),
     }

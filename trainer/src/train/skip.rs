@@ -40,12 +40,14 @@ fn scaled(mut network: PlainNetwork, share: f64) -> PlainNetwork {
     network
 }
 
-/// Windows whose targets are what a skip leaves.
+/// Windows whose targets are what a skip leaves, each as often as the network has outputs for it.
 pub struct Residual<'a> {
     /// Where windows come from.
     pub windows: &'a dyn Windows,
     /// What is taken from their targets; nothing where there is no skip.
     pub skip: Option<&'a PlainSkip>,
+    /// Quantiles of each value, side by side; 1 where there are none.
+    pub quantiles: usize,
 }
 
 impl Windows for Residual<'_> {
@@ -54,7 +56,13 @@ impl Windows for Residual<'_> {
     }
 
     fn fill(&self, epoch: usize, windows: &[usize], inputs: &mut [f32], targets: &mut [f32]) {
-        self.windows.fill(epoch, windows, inputs, targets);
+        if self.quantiles == 1 {
+            self.windows.fill(epoch, windows, inputs, targets);
+        } else {
+            let mut values = vec![0.0; targets.len() / self.quantiles];
+            self.windows.fill(epoch, windows, inputs, &mut values);
+            targets.chunks_exact_mut(self.quantiles).zip(&values).for_each(|(quantiles, value)| quantiles.fill(*value));
+        }
         let Some(skip) = self.skip else { return };
         let mut x = Vec::with_capacity(skip.inputs);
         for (input, target) in inputs.chunks_exact(skip.inputs).zip(targets.chunks_exact_mut(skip.outputs)) {
@@ -113,7 +121,7 @@ mod tests {
         let dataset = dataset();
         let skip = fit_skip(&dataset, &Network::default()).unwrap().skip;
         let source = Augmented { windows: dataset.windows(Part::Training), amplitude: 0.3, seed: 9 };
-        let residual = Residual { windows: &source, skip: Some(&skip) };
+        let residual = Residual { windows: &source, skip: Some(&skip), quantiles: 1 };
         assert_eq!(residual.count(), source.windows.len());
         let indices = [5, 0, 11];
         let (mut x, mut y) = (vec![0.0; 24], vec![0.0; 9]);
@@ -131,14 +139,28 @@ mod tests {
     }
 
     #[test]
+    fn every_quantile_of_a_value_has_the_same_target() {
+        let dataset = dataset();
+        let skip = fit_skip(&dataset, &Network::default()).unwrap().skip;
+        let source = Augmented { windows: dataset.windows(Part::Training), amplitude: 0.3, seed: 9 };
+        let repeated = skip.repeated(3);
+        let (mut inputs, mut point, mut targets) = (vec![0.0; 16], vec![0.0; 6], vec![0.0; 18]);
+        for (one, three) in [(None, None), (Some(&skip), Some(&repeated))] {
+            Residual { windows: &source, skip: one, quantiles: 1 }.fill(2, &[7, 3], &mut inputs, &mut point);
+            Residual { windows: &source, skip: three, quantiles: 3 }.fill(2, &[7, 3], &mut inputs, &mut targets);
+            assert!(targets.iter().enumerate().all(|(k, target)| *target == point[k / 3]));
+        }
+    }
+
+    #[test]
     fn training_begins_at_the_skips_error_and_never_ends_above_it() {
         let dataset = dataset();
         let fitted = fit_skip(&dataset, &Network::default()).unwrap();
         let shape = Shape { inputs: 2, hidden: vec![8], outputs: 3, norm: None, head_norm: None };
         let windows = |part| Augmented { windows: dataset.windows(part), amplitude: 0.0, seed: 1 };
         let (train, validation) = (windows(Part::Training), windows(Part::Validation));
-        let train = Residual { windows: &train, skip: Some(&fitted.skip) };
-        let validation = Residual { windows: &validation, skip: Some(&fitted.skip) };
+        let train = Residual { windows: &train, skip: Some(&fitted.skip), quantiles: 1 };
+        let validation = Residual { windows: &validation, skip: Some(&fitted.skip), quantiles: 1 };
         for learning_rate in [1e-2, 3.0] {
             let training = Training { loss: Loss::Mse, epochs: 4, batch: 32, learning_rate, ..Training::default() };
             let regularization = Regularization::default();

@@ -6,6 +6,7 @@ mod boards;
 mod desk;
 mod init;
 mod interrupted;
+mod intervals;
 mod monitor;
 #[cfg(unix)]
 mod port;

@@ -298,10 +298,14 @@ pub fn run_with(
     let output = |(index, w): (usize, &[i8])| {
         let sum: i64 = w.iter().zip(top).map(|(w, h)| i64::from(*w) * h).sum();
         let sum = root.map_or(sum as f32, |root| sum as f32 * root);
-        let value = sum * head.scale[index] + head.bias[index] + skipped(index);
-        if shape.normalization == Normalization::Last { value + last[index / usize::from(shape.horizon)] } else { value }
+        sum * head.scale[index] + head.bias[index] + skipped(index)
     };
-    let forecast = head.weights.chunks_exact(head.inputs).enumerate().map(output).collect();
+    let mut forecast: Vec<f32> = head.weights.chunks_exact(head.inputs).enumerate().map(output).collect();
+    sketch.settle(&mut forecast);
+    if shape.normalization == Normalization::Last {
+        let row = usize::from(shape.horizon) * sketch.quantiles;
+        forecast.iter_mut().enumerate().for_each(|(index, value)| *value += last[index / row]);
+    }
     Outcome { hidden, cells, forecast, largest }
 }
 

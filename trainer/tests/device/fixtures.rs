@@ -8,7 +8,6 @@ use embedded_rnn::forecast::Transform;
 use embedded_rnn::image::{Functions, Normalization, Window};
 use embedded_rnn_trainer::evaluate::device::{DeviceModel, ModelBytes};
 use embedded_rnn_trainer::network::plain::NormForm;
-use embedded_rnn_trainer::pack::snippet;
 use embedded_rnn_trainer::regularize::settings::{Reading, Zoneout};
 
 use crate::sketch::{Extras, Numbers, Sketch};
@@ -31,6 +30,7 @@ fn fixtures() -> Vec<(&'static str, Sketch)> {
         zoneout: Zoneout { cell, hidden, reading },
         extras: Extras::default(),
         skip: 0,
+        quantiles: 1,
         numbers,
     };
     let kept = |norm| Extras { norm: Some(norm), kept: true, ..Extras::default() };
@@ -72,6 +72,15 @@ fn fixtures() -> Vec<(&'static str, Sketch)> {
             "skip-f32",
             sketch(11, &[4], window(3, 1, 4, 2, 5, Transform::None, None), [0.0, 0.0], Candidate, rational).with_skip(2),
         ),
+        // Quantiles of several targets that can stream, and those behind a root beside a skip.
+        ("quantile-int8", Sketch { quantiles: 3, ..sketch(12, &[5], stream, [0.25, 0.5], Candidate, Numbers::Int8) }),
+        (
+            "quantile-skip-f32",
+            Sketch {
+                quantiles: 5,
+                ..sketch(13, &[4], window(2, 1, 6, 3, 2, Transform::Sqrt, Last), [0.0; 2], Candidate, rational).with_skip(2)
+            },
+        ),
     ]
 }
 
@@ -83,7 +92,7 @@ fn fixtures_are_what_the_packer_writes() {
         let bytes = ModelBytes::new(&file);
         let mut model = DeviceModel::open(&bytes, Path::new(name)).unwrap();
         assert!(model.self_test());
-        let lines = snippet(&model.manifest, &model.layers(), model.head(), model.skip_rank(), &format!("{name}.rnn"));
+        let lines = model.snippet(&format!("{name}.rnn"));
         for (path, content) in [(format!("{name}.rnn"), &file[..]), (format!("{name}.rs"), lines.as_bytes())] {
             let path = folder.join(path);
             if std::env::var_os("UPDATE_FIXTURES").is_some() {

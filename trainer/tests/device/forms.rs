@@ -10,7 +10,7 @@ use embedded_rnn_trainer::evaluate::device::{DeviceModel, ModelBytes};
 use embedded_rnn_trainer::fold::FoldedNetwork;
 use embedded_rnn_trainer::fold::reference::Reference;
 use embedded_rnn_trainer::network::plain::NormForm;
-use embedded_rnn_trainer::pack::{budget, snippet};
+use embedded_rnn_trainer::pack::budget;
 use embedded_rnn_trainer::regularize::settings::Reading;
 
 use crate::sketch::{Built, Extras, Random, Sketch};
@@ -179,7 +179,7 @@ where
     let model = DeviceModel::bind(bytes.as_slice()).unwrap();
     let layers = model.layers();
     assert_eq!(layers, [(3, 11, F::FORM), (11, 6, F::FORM)]);
-    let lines = snippet(&model.manifest, &layers, model.head(), model.skip_rank(), "model.rnn");
+    let lines = model.snippet("model.rnn");
     let lstm = format!("Then<Lstm<3, 11, {name}>, Lstm<11, 6, {name}>>");
     assert!(lines.contains(&if F::FORM == CellForm::PLAIN { lstm.replace(", Plain", "") } else { lstm }), "{lines}");
     let used = lines.lines().find(|line| line.starts_with("use")).unwrap();
@@ -188,7 +188,7 @@ where
     }
     let scratch = 11 * (size_of::<N::Activation>() + 4 * size_of::<N::Sum>() * F::FORM.scratch_rows());
     let state = size_of::<<Stack<F> as Topology<N>>::State>();
-    assert_eq!(budget(&model.manifest, &layers, model.head(), 0, 0).state_bytes, state + scratch + 2 * size_of::<f32>());
+    assert_eq!(budget(&model.manifest, &layers, model.head(), &[], 0, 0).state_bytes, state + scratch + 2 * size_of::<f32>());
     let (other, expected) = if F::FORM == CellForm::PLAIN {
         (Model::<N, Stack<JointNorm>, 3, 20, 1>::load(bytes.as_slice()).err(), JointNorm::<Plain>::FORM)
     } else {

@@ -8,7 +8,7 @@ use embedded_rnn::{Dense, Float, Int8, LoadError, Lstm, Network, NormA, NormHead
 use embedded_rnn_trainer::evaluate::device::{DeviceModel, ModelBytes};
 use embedded_rnn_trainer::fold::reference::Reference;
 use embedded_rnn_trainer::network::plain::NormForm;
-use embedded_rnn_trainer::pack::{budget, snippet};
+use embedded_rnn_trainer::pack::budget;
 use embedded_rnn_trainer::regularize::settings::Reading;
 
 use crate::forms::contracting;
@@ -123,10 +123,10 @@ fn head_is_a_type<N: Number>() {
     let file = alone.build().file;
     let bytes = ModelBytes::new(&file);
     let model = DeviceModel::bind(bytes.as_slice()).unwrap();
-    let lines = snippet(&model.manifest, &model.layers(), model.head(), model.skip_rank(), "model.rnn");
+    let lines = model.snippet("model.rnn");
     assert!(lines.contains("Network<Lstm<3, 9>, Dense<9, 1, 2, NormHead>>"), "{lines}");
     assert!(lines.lines().any(|line| line.starts_with("use") && line.contains("NormHead")), "{lines}");
-    let macs = |head| budget(&model.manifest, &model.layers(), head, 0, 0).macs;
+    let macs = |head| budget(&model.manifest, &model.layers(), head, &[], 0, 0).macs;
     assert_eq!(macs(HeadForm::Norm) - macs(HeadForm::Plain), 9, "a square a unit");
     let plain = Model::<N, Network<Lstm<3, 9>, Dense<9, 1, 2>>, 3, 20, 1>::load(bytes.as_slice()).err();
     assert_eq!(plain, Some(LoadError::HeadForm { expected: HeadForm::Plain, found: 1 }));

@@ -81,7 +81,7 @@ pub fn equals_definition(file: &[u8], built: &Built, sketch: &Sketch, window: &[
     let one = f64::from(ACTIVATION_ONE);
     let device = hidden.iter().flatten().flatten().map(|h| h * one);
     let equal_hidden = device.eq(outcome.hidden.iter().flatten().flatten().map(|h| *h as f64));
-    let forecast = model.forecast(window).unwrap();
+    let forecast = model.spread(window).unwrap();
     let equal_forecast = forecast.iter().map(|y| y.to_bits()).eq(outcome.forecast.iter().map(|y| y.to_bits()));
     (equal_hidden && equal_forecast, outcome)
 }

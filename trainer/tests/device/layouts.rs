@@ -89,7 +89,7 @@ fn types_refuse_other_orders_and_other_cells() {
     assert_eq!(refusal.to_string(), "the file's weights are laid out row-major, the network's type reads packed-pair");
     let refusal = Model::<Int8<RowMajor, Cell16>, One, 3, 10, 1>::load(rows.as_slice()).unwrap_err();
     assert!(matches!(refusal, Refusal::Arithmetic { .. }));
-    let lines = snippet(&manifest, &[(3, 9, CellForm::PLAIN)], HeadForm::Plain, 0, "m.rnn");
+    let lines = snippet(&manifest, &[(3, 9, CellForm::PLAIN)], HeadForm::Plain, &[], 0, "m.rnn");
     assert!(lines.contains("use embedded_rnn::{Dense, Int8, Lstm, Network, RowMajor};"), "{lines}");
     assert!(lines.contains("Model<'m, Int8<RowMajor>, Network<Lstm<3, 9>, Dense<9, 1, 2>>,"), "{lines}");
 }
@@ -103,7 +103,8 @@ fn a_16_bit_cell_has_no_layer_norm() {
     let built = sketch.build();
     let image = ModelBytes::new(&built.file);
     let manifest = Image::open(image.as_slice()).unwrap().manifest;
-    let description = embedded_rnn_trainer::pack::Description { manifest, test_samples: &[0.0; 30], test_checksum: 0 };
+    let description =
+        embedded_rnn_trainer::pack::Description { manifest, test_samples: &[0.0; 30], intervals: None, test_checksum: 0 };
     let packing = Packing { layout: Layout::PackedPair, cell: CellFormat::Cell16 };
     let refusal = pack(Payload::IntegerFor(built.quantized.as_ref().unwrap(), packing), &description).unwrap_err().to_string();
     assert!(refusal.contains("layer 1 has layer norm") && refusal.contains("int8"), "{refusal}");

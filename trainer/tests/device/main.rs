@@ -14,6 +14,7 @@
 //! | `skip` | a linear skip as defined, as a type and in `f64`; what lies about it is refused or harmless |
 //! | `specification` | a reader written from the format's specification finds what was packed, and its own sums give the forecasts |
 //! | `head_norm` | layer norm before the head: forecasts near the folded network, heads as types, records that lie |
+//! | `quantiles` | heads that say quantiles: as types, as defined, repacked; intervals that lie |
 //! | `typed` | networks as types and networks whose shapes are known at run time give the same bits |
 
 mod bound;
@@ -28,6 +29,7 @@ mod head_norm;
 mod hostile_norms;
 mod integer;
 mod layouts;
+mod quantiles;
 mod sketch;
 mod skip;
 mod specification;

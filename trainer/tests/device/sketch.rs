@@ -14,7 +14,7 @@ use embedded_rnn_trainer::fold::reference::Reference;
 use embedded_rnn_trainer::fold::{FoldedNetwork, Scaler, Scalers, Target, fold};
 use embedded_rnn_trainer::network::plain::{NormForm, PlainDense, PlainHeadNorm, PlainLstm, PlainNetwork, PlainNorm};
 use embedded_rnn_trainer::network::skip::PlainSkip;
-use embedded_rnn_trainer::pack::{CellFormat, Description, Packing, Payload, pack};
+use embedded_rnn_trainer::pack::{CellFormat, Description, IntervalTable, Packing, Payload, pack};
 use embedded_rnn_trainer::quantize::{QuantizedNetwork, quantize};
 use embedded_rnn_trainer::regularize::settings::{
     CandidateDropout, CellDropout, GroupLasso, LayerNorm, Reading, Regularization, Scaling, Zoneout,
@@ -95,6 +95,8 @@ pub struct Sketch {
     pub extras: Extras,
     /// The rank of a linear skip; 0 for none.
     pub skip: usize,
+    /// Quantiles of each value; 1 for none.
+    pub quantiles: usize,
     pub numbers: Numbers,
 }
 
@@ -171,6 +173,7 @@ impl Sketch {
             zoneout: Zoneout::default(),
             extras: Extras::default(),
             skip: 0,
+            quantiles: T::QUANTILES,
             numbers: Numbers::of::<N>(),
         }
     }
@@ -188,6 +191,35 @@ impl Sketch {
     /// The same with a linear skip.
     pub fn with_skip(self, rank: usize) -> Self {
         Sketch { skip: rank, ..self }
+    }
+
+    /// Levels of the quantiles, and random widenings of both signs; none without quantiles.
+    pub fn intervals(&self) -> (Vec<f32>, Vec<f32>) {
+        if self.quantiles == 1 {
+            return (Vec::new(), Vec::new());
+        }
+        let levels = (1..=self.quantiles).map(|k| k as f32 / (self.quantiles + 1) as f32);
+        let outputs = usize::from(self.window.targets) * usize::from(self.window.horizon);
+        let widening = Random(self.seed + 77).many(outputs * (self.quantiles / 2), 2.0);
+        (levels.collect(), widening.iter().map(|by| *by as f32).collect())
+    }
+
+    /// What the specification makes of a head's outputs: quantiles in order, and their intervals widened.
+    pub fn settle(&self, outputs: &mut [f32]) {
+        let (quantiles, pairs) = (self.quantiles, self.quantiles / 2);
+        if quantiles == 1 {
+            return;
+        }
+        let (_, widening) = self.intervals();
+        for (value, w) in outputs.chunks_exact_mut(quantiles).zip(widening.chunks_exact(pairs)) {
+            value.sort_by(f32::total_cmp);
+            let (mut l, mut u) = (value[pairs], value[pairs]);
+            for p in (0..pairs).rev() {
+                l = l.min(value[p] - w[p]);
+                u = u.max(value[quantiles - 1 - p] + w[p]);
+                (value[p], value[quantiles - 1 - p]) = (l, u);
+            }
+        }
     }
 
     /// The same with each window's last value subtracted.
@@ -212,7 +244,7 @@ impl Sketch {
             });
             below = hidden;
         }
-        let outputs = usize::from(self.window.targets) * usize::from(self.window.horizon);
+        let outputs = usize::from(self.window.targets) * usize::from(self.window.horizon) * self.quantiles;
         let (w, b) = (random.many(outputs * below, 1.0), random.many(outputs, 0.3));
         let norm = self.extras.head.then(|| PlainHeadNorm {
             epsilon: LayerNorm::default().epsilon,
@@ -350,10 +382,12 @@ impl Sketch {
         // A quarter of the window repeats.
         let features = usize::from(self.window.features);
         let test_samples = &test_window[..features * usize::from(self.window.lookback).div_ceil(4)];
-        let description = Description { manifest, test_samples, test_checksum: 0 };
+        let (levels, widening) = self.intervals();
+        let intervals = (self.quantiles > 1).then_some(IntervalTable { levels: &levels, widening: &widening });
+        let description = Description { manifest, test_samples, intervals, test_checksum: 0 };
         let first = ModelBytes::new(&pack(payload, &description).unwrap());
         let mut first = DeviceModel::open(&first, Path::new("sketch")).unwrap();
-        let test_checksum = forecast_checksum(&first.forecast(&first.test_window()).unwrap());
+        let test_checksum = forecast_checksum(&first.spread(&first.test_window()).unwrap());
         pack(payload, &Description { test_checksum, ..description }).unwrap()
     }
 }

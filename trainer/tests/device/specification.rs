@@ -127,7 +127,7 @@ fn read_front<'f>(file: &'f [u8], sketch: &Sketch, arithmetic: &[u8]) -> (Reader
 /// The self-test's window and its forecast's checksum, and the file's end.
 fn read_back(mut reader: Reader<'_>, sketch: &Sketch) -> (Vec<f32>, u32) {
     let window = sketch.window;
-    let outputs = window.targets * window.horizon;
+    let outputs = window.targets * window.horizon * sketch.quantiles as u16;
     let (header, end) = reader.record();
     assert_eq!(header, [4, 0, window.lookback, outputs]);
     let values = usize::from(window.lookback * window.features);
@@ -261,22 +261,33 @@ fn read_rows(reader: &mut Reader<'_>, hidden: usize, columns: usize, count: usiz
     QuantizedRows { columns, blocks, weights, bias, multiplier }
 }
 
-/// Between the head, of 8 outputs, and the self-test.
+/// Behind the head, where it says quantiles.
+fn read_intervals(reader: &mut Reader<'_>, sketch: &Sketch, outputs: u16) {
+    let (levels, widening) = sketch.intervals();
+    let (header, end) = reader.record();
+    assert_eq!(header, [6, 0, sketch.quantiles as u16, outputs]);
+    assert_eq!(reader.f32s(levels.len()), levels);
+    assert_eq!(reader.f32s(widening.len()), widening);
+    assert_eq!(reader.at, end);
+    reader.pad();
+}
+
+/// Before the self-test.
 fn read_skip(reader: &mut Reader<'_>, sketch: &Sketch) -> QuantizedSkip {
     let [features, lookback, patch] = [sketch.window.features, sketch.window.lookback, sketch.window.patch].map(usize::from);
-    let (inputs, rank) = (lookback * features, sketch.skip);
+    let (inputs, rank, outputs) = (lookback * features, sketch.skip, 8 * sketch.quantiles);
     let (header, end) = reader.record();
-    assert_eq!(header.map(usize::from), [5, rank, inputs, 8]);
-    let (product_scale, output_scale) = (reader.f32s(rank), reader.f32s(8));
+    assert_eq!(header.map(usize::from), [5, rank, inputs, outputs]);
+    let (product_scale, output_scale) = (reader.f32s(rank), reader.f32s(outputs));
     let mut signed = |count: usize| reader.take(count).iter().map(|byte| *byte as i8).collect::<Vec<i8>>();
-    let spread = signed(8 * rank);
+    let spread = signed(outputs * rank);
     let mut rows = vec![Vec::new(); rank];
     for _ in 0..lookback / patch {
         rows.iter_mut().for_each(|row| row.extend(signed(patch * features)));
     }
     assert_eq!(reader.at, end);
     reader.pad();
-    QuantizedSkip { inputs, rank, outputs: 8, products: rows.concat(), product_scale, spread, output_scale }
+    QuantizedSkip { inputs, rank, outputs, products: rows.concat(), product_scale, spread, output_scale }
 }
 
 /// The integer network of a file, and its self-test.
@@ -284,22 +295,26 @@ fn read_integer(file: &[u8], sketch: &Sketch, like: &QuantizedNetwork, order: Or
     let arithmetic = [if order.words { 2 } else { 1 }, 1, if order.row_major { 2 } else { 1 }];
     let (mut reader, inputs) = read_front(file, sketch, &arithmetic);
     let layers = like.layers.iter().map(|layer| read_lstm(&mut reader, layer, order)).collect();
+    let outputs = 8 * sketch.quantiles;
     let (header, end) = reader.record();
-    assert_eq!(header, [3, u16::from(sketch.extras.head), 5, 8]);
+    assert_eq!(header, [3, u16::from(sketch.extras.head), 5, outputs as u16]);
     let norm = sketch.extras.head.then(|| {
         let (divisor, reserved) = (reader.u32(), reader.u32());
         assert_eq!(reserved, 0);
         QuantizedHeadNorm { divisor, epsilon: u64::from(reader.u32()) | u64::from(reader.u32()) << 32 }
     });
-    let (bias, scale) = (reader.f32s(8), reader.f32s(8));
+    let (bias, scale) = (reader.f32s(outputs), reader.f32s(outputs));
     let mut weights = Vec::new();
-    for _ in 0..8 {
+    for _ in 0..outputs {
         weights.extend(reader.take(5).iter().map(|byte| *byte as i8));
         assert_eq!(reader.take(3), [0; 3]);
     }
     assert_eq!(reader.at, end);
     reader.pad();
-    let head = QuantizedDense { inputs: 5, outputs: 8, weights, bias, scale, norm };
+    if sketch.quantiles > 1 {
+        read_intervals(&mut reader, sketch, outputs as u16);
+    }
+    let head = QuantizedDense { inputs: 5, outputs, weights, bias, scale, norm };
     let skip = (sketch.skip > 0).then(|| read_skip(&mut reader, sketch));
     (QuantizedNetwork { layers, head, skip, inputs, notes: like.notes.clone() }, read_back(reader, sketch))
 }
@@ -319,6 +334,8 @@ fn sketches<N: Number>() -> (Vec<Sketch>, Vec<Sketch>) {
         plain.clone().with_extras(Extras { kept: true, ..Extras::default() }).with_zoneout(0.2, 0.0, Reading::Zoned),
         plain.clone().with_extras(Extras { head: true, ..Extras::default() }),
         plain.clone().with_skip(3),
+        Sketch { quantiles: 3, ..plain.clone() },
+        Sketch { quantiles: 5, ..plain.clone().with_skip(2).normalized() },
         plain.clone().with_extras(Extras { head: true, ..Extras::default() }).with_skip(2).normalized(),
     ];
     let headed = plain.clone().with_extras(Extras { head: true, norm: Some(NormForm::Joint), ..Extras::default() });
@@ -369,7 +386,7 @@ fn expect_cell16<N: Number>(order: Order) {
         let wild: Vec<f32> = window.iter().map(|v| (v - 20.0) * 300.0).collect();
         for window in [window, wild] {
             let defined = definition::run_with(&found, &sketch, &window, definition16::step);
-            assert_eq!(model.forecast(&window).unwrap(), defined.forecast);
+            assert_eq!(model.spread(&window).unwrap(), defined.forecast);
             let hidden = model.hidden_states(&window).unwrap();
             let hidden = hidden.iter().flatten().flatten().map(|h| (h * 2048.0) as i64);
             assert!(hidden.eq(defined.hidden.into_iter().flatten().flatten()));

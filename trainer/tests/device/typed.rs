@@ -32,15 +32,23 @@ pub fn windows_agree<N: Number, T: Topology<N>, const F: usize, const L: usize, 
     let mut forecaster = model.forecaster();
     for (number, window) in windows(sketch.seed, L, F).iter().enumerate() {
         window.as_chunks().0.iter().for_each(|sample| forecaster.push(sample).unwrap());
-        let typed = bits(T::rows(&mut forecaster.forecast().unwrap()).flatten().map(|y| &*y));
+        let typed = bits(T::quantile_rows(&mut forecaster.quantiles().unwrap()).flatten().map(|y| &*y));
+        let point = bits(T::rows(&mut forecaster.forecast().unwrap()).flatten().map(|y| &*y));
+        let medians = typed.chunks_exact(T::QUANTILES).map(|value| value[T::QUANTILES / 2]);
+        assert!(medians.eq(point.iter().copied()), "{:?}, window {number}", sketch.widths);
+        assert_eq!(point, bits(&dynamic.forecast(window).unwrap()), "{:?}, window {number}", sketch.widths);
         dynamic.clamped = 0;
-        assert_eq!(typed, bits(&dynamic.forecast(window).unwrap()), "{:?}, window {number}", sketch.widths);
+        assert_eq!(typed, bits(&dynamic.spread(window).unwrap()), "{:?}, window {number}", sketch.widths);
         assert_eq!(u64::from(forecaster.clamped()), dynamic.clamped, "{:?}, window {number}", sketch.widths);
         if let Ok(mut session) = model.session() {
             for samples in window.as_chunks::<F>().0.as_chunks().0 {
                 session.step(samples).unwrap();
             }
-            assert_eq!(typed, bits(T::rows(&mut session.forecast()).flatten().map(|y| &*y)), "session, window {number}");
+            assert_eq!(
+                typed,
+                bits(T::quantile_rows(&mut session.quantiles()).flatten().map(|y| &*y)),
+                "session, window {number}"
+            );
         }
     }
 }

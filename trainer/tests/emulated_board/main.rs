@@ -82,7 +82,7 @@ fn case<N: Number, T: Topology<N>, const FEATURES: usize, const LOOKBACK: usize,
     let random = || Random(0x5EED);
     let series = series(LOOKBACK + 160, FEATURES, &mut Random(1));
     let window = series[..LOOKBACK * FEATURES].to_vec();
-    let values = |mut forecast: T::Output| T::rows(&mut forecast).flat_map(|row| row.to_vec()).collect::<Vec<f32>>();
+    let values = |mut said: T::Quantiles| T::quantile_rows(&mut said).flat_map(|row| row.to_vec()).collect::<Vec<f32>>();
 
     // The file's own test needs the forecast that the file gives: packed once without, once with it.
     let draft = Aligned::new(&pack(shape, &mut random(), &window, 0));
@@ -91,7 +91,7 @@ fn case<N: Number, T: Topology<N>, const FEATURES: usize, const LOOKBACK: usize,
     for sample in window.as_chunks::<FEATURES>().0 {
         forecaster.push(sample).unwrap();
     }
-    let expected = values(forecaster.forecast().unwrap());
+    let expected = values(forecaster.quantiles().unwrap());
 
     let bytes = pack(shape, &mut random(), &window, forecast_checksum(&expected));
     let file = Aligned::new(&bytes);
@@ -102,7 +102,7 @@ fn case<N: Number, T: Topology<N>, const FEATURES: usize, const LOOKBACK: usize,
     for sample in series.as_chunks::<FEATURES>().0 {
         match forecaster.push(sample) {
             Err(_) => refused += 1,
-            Ok(()) => forecasts.extend(forecaster.forecast().ok().map(values)),
+            Ok(()) => forecasts.extend(forecaster.quantiles().ok().map(values)),
         }
     }
     let snippet = format!(
@@ -206,6 +206,7 @@ fn int8() -> Case {
         transform: Transform::Sqrt,
         normalization: Normalization::None,
         skip: 0,
+        quantiles: 1,
     };
     case!("int8", shape, Int8, Network<Then<Lstm<6, 20, Zoneout>, Lstm<20, 11, Plain>>, Dense<11, 2, 5>>, 2, 24, 3)
 }
@@ -228,6 +229,7 @@ fn float() -> Case {
         transform: Transform::Log,
         normalization: Normalization::Last,
         skip: 0,
+        quantiles: 1,
     };
     case!("f32", shape, Float<Rational>, Network<Lstm<2, 9, ZoneoutCell>, Dense<9, 1, 4>>, 1, 16, 2)
 }
@@ -261,6 +263,7 @@ fn f32_with_libm_and_zoneout() {
         transform: Transform::None,
         normalization: Normalization::Last,
         skip: 0,
+        quantiles: 1,
     };
     same_bits(&case!("libm", shape, Float<Libm>, Network<Lstm<1, 7, Zoneout>, Dense<7, 1, 3>>, 1, 12, 1), m4());
 }
@@ -281,6 +284,7 @@ fn int8_with_layer_norm_in_every_form() {
         transform: Transform::None,
         normalization: Normalization::Last,
         skip: 0,
+        quantiles: 1,
     };
     same_bits(
         &case!(
@@ -317,6 +321,7 @@ fn f32_with_layer_norm_in_every_form() {
         transform: Transform::None,
         normalization: Normalization::Last,
         skip: 0,
+        quantiles: 1,
     };
     same_bits(
         &case!(
@@ -409,6 +414,7 @@ fn int8_with_a_linear_skip() {
         transform: Transform::Sqrt,
         normalization: Normalization::Last,
         skip: 3,
+        quantiles: 1,
     };
     same_bits(&case!("int8-skip", shape, Int8, Network<Lstm<6, 10, ZoneoutCell>, Dense<10, 2, 5>, Skip<48, 3>>, 2, 24, 3), m4());
 }
@@ -427,11 +433,58 @@ fn f32_with_a_linear_skip_beside_a_head_behind_layer_norm() {
         transform: Transform::None,
         normalization: Normalization::None,
         skip: 2,
+        quantiles: 1,
     };
     same_bits(
         &case!("f32-skip", shape, Float<Rational>, Network<Lstm<2, 6>, Dense<6, 1, 4, NormHead>, Skip<16, 2>>, 1, 16, 2),
         m4(),
     );
+}
+
+/// All quantiles of each value, alone behind a logarithm and beside a linear skip behind a root, on a core with and one without an FPU.
+#[test]
+fn quantiles_and_their_widened_intervals() {
+    let float = Shape {
+        arithmetic: Float::<Rational>::ARITHMETIC,
+        layers: &[(6, CellForm::PLAIN)],
+        head: HeadForm::Plain,
+        features: 1,
+        targets: 1,
+        lookback: 16,
+        patch: 2,
+        horizon: 4,
+        transform: Transform::Log,
+        normalization: Normalization::Last,
+        skip: 0,
+        quantiles: 5,
+    };
+    let int8 = Shape {
+        arithmetic: <Int8>::ARITHMETIC,
+        layers: &[(10, CellForm::ZONEOUT_CELL)],
+        features: 2,
+        targets: 2,
+        lookback: 24,
+        patch: 3,
+        horizon: 5,
+        transform: Transform::Sqrt,
+        skip: 3,
+        quantiles: 3,
+        ..float
+    };
+    let float = case!("f32-quantiles", float, Float<Rational>, Network<Lstm<2, 6>, Quantiles<Dense<6, 1, 4>, 5>>, 1, 16, 2);
+    let int8 = case!(
+        "int8-quantiles",
+        int8,
+        Int8,
+        Network<Lstm<6, 10, ZoneoutCell>, Quantiles<Dense<10, 2, 5>, 3>, Skip<48, 3>>,
+        2,
+        24,
+        3
+    );
+    for case in [float, int8] {
+        same_bits(&case, m4());
+        same_bits(&case, boards::find("qemu-m0").unwrap());
+    }
 }
 
 /// What the board refuses comes back as the program's error, with the board's own words.

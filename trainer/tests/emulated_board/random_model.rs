@@ -24,6 +24,8 @@ pub struct Shape {
     pub normalization: Normalization,
     /// The rank of a linear skip; 0 for none.
     pub skip: u16,
+    /// Quantiles of each value; 1 for none.
+    pub quantiles: u16,
 }
 
 /// SplitMix64 (Steele, Lea & Flood 2014).
@@ -87,10 +89,17 @@ pub fn pack(shape: &Shape, random: &mut Random, window: &[f32], checksum_of_fore
         record(&mut records, RecordKind::Lstm, form.number(), inputs, units, &payload);
         inputs = units;
     }
-    let outputs = shape.targets * shape.horizon;
+    let outputs = shape.targets * shape.horizon * shape.quantiles;
     let mut head = head_norm(shape.head, integer, inputs);
     head.extend(if integer { dense_int8(random, inputs, outputs) } else { dense_f32(random, inputs, outputs) });
     record(&mut records, RecordKind::Dense, shape.head.number(), inputs, outputs, &head);
+    if shape.quantiles > 1 {
+        let levels = (1..=shape.quantiles).map(|k| f32::from(k) / f32::from(shape.quantiles + 1));
+        let count = shape.targets * shape.horizon * (shape.quantiles / 2);
+        let widening = (0..count).map(|_| 0.5 * random.signed()).collect::<Vec<f32>>();
+        let intervals: Vec<u8> = floats(levels.chain(widening)).collect();
+        record(&mut records, RecordKind::Intervals, 0, shape.quantiles, outputs, &intervals);
+    }
     if shape.skip > 0 {
         let values = shape.lookback * shape.features;
         let skip =

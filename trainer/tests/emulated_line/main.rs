@@ -47,6 +47,7 @@ const SHAPE: Shape = Shape {
     transform: Transform::None,
     normalization: Normalization::Last,
     skip: 0,
+    quantiles: 1,
 };
 
 const SNIPPET: &str = "use embedded_rnn::*;\n\

@@ -7,7 +7,7 @@
 use core::{hint::black_box, marker::PhantomData, mem::size_of};
 
 use embedded_rnn::{
-    Dense, Image, LoadError, Model, Network,
+    Image, LoadError, Model, Network,
     arithmetic::{Element, Number},
     forecast::{Pipeline, SelfTest},
     image::RecordKind,
@@ -33,7 +33,7 @@ pub fn run() -> ! {
 
 /// The whole program; without the steps if not `STEP`.
 pub(super) fn measure<const STEP: bool>() -> ! {
-    match layers::<STEP, _, _, _, _, _, _, _, _, _, _>(PhantomData::<model::Model<'static>>) {
+    match layers::<STEP, _, _, _, _, _, _, _>(PhantomData::<model::Model<'static>>) {
         Ok(()) => end::succeed(),
         Err(error) => {
             defmt::error!("the linked model file is refused: {}", error);
@@ -43,25 +43,13 @@ pub(super) fn measure<const STEP: bool>() -> ! {
 }
 
 /// Measures the recurrent layers of a model's type.
-fn layers<
-    const STEP: bool,
-    N,
-    L,
-    D,
-    S,
-    const H: usize,
-    const T: usize,
-    const K: usize,
-    const F: usize,
-    const B: usize,
-    const P: usize,
->(
-    _: PhantomData<Model<'static, N, Network<L, Dense<H, T, K, D>, S>, F, B, P>>,
+fn layers<const STEP: bool, N, L, D, S, const F: usize, const B: usize, const P: usize>(
+    _: PhantomData<Model<'static, N, Network<L, D, S>, F, B, P>>,
 ) -> Result<(), LoadError>
 where
     N: Number,
-    L: Layer<N, Input = [N::Activation; INPUTS], Output = [N::Activation; H]>,
-    Network<L, Dense<H, T, K, D>, S>: Topology<N>,
+    L: Layer<N, Input = [N::Activation; INPUTS]>,
+    Network<L, D, S>: Topology<N>,
 {
     let mut meter = Meter::new();
     let image = Image::open(IMAGE)?;

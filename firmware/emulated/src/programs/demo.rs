@@ -8,12 +8,7 @@ use embedded_rnn::SampleError;
 use embedded_rnn_app::{Predict, Report, Source, Station};
 
 use super::load;
-use crate::{
-    cost::Meter,
-    end, held_back,
-    metered::Metered,
-    model::{HORIZON, STEPS, TARGETS},
-};
+use crate::{bits::Bits, cost::Meter, end, held_back, metered::Metered, model::STEPS};
 
 /// Logs forecasts as the bits of their `f32` values: text would round them.
 struct Log;
@@ -21,11 +16,11 @@ struct Log;
 impl<S, P> Report<S, P> for Log
 where
     S: Source<Error = Infallible>,
-    P: Predict<Forecast = [[f32; HORIZON]; TARGETS], Refusal = SampleError>,
+    P: Predict<Refusal = SampleError>,
+    P::Forecast: Bits,
 {
-    fn forecast(&mut self, samples: u32, forecast: &[[f32; HORIZON]; TARGETS]) {
-        let bits = forecast.map(|target| target.map(f32::to_bits));
-        defmt::info!("forecast samples={=u32} bits={=[?]}", samples, bits.as_flattened());
+    fn forecast(&mut self, samples: u32, forecast: &P::Forecast) {
+        forecast.bits(|bits| defmt::info!("forecast samples={=u32} bits={=[?]}", samples, bits));
     }
 
     fn refused(&mut self, samples: u32, refusal: SampleError) {

@@ -3,7 +3,7 @@
 use embedded_rnn_app::Source as _;
 
 use super::load;
-use crate::{end, held_back};
+use crate::{bits::Bits, end, held_back};
 
 /// Runs it to its end.
 pub fn run() -> ! {
@@ -22,16 +22,19 @@ pub fn run() -> ! {
             end::fail();
         }
     }
-    match forecaster.forecast() {
-        Ok(forecast) => {
-            let bits = forecast.map(|target| target.map(f32::to_bits));
-            for (index, (&found, expected)) in bits.as_flattened().iter().zip(held_back::expected()).enumerate() {
+    match forecaster.quantiles() {
+        Ok(forecast) => forecast.bits(|bits| {
+            if bits.len() != held_back::expected().count() {
+                defmt::error!("the host's forecast has other values than the model's {=usize}", bits.len());
+                end::fail();
+            }
+            for (index, (&found, expected)) in bits.iter().zip(held_back::expected()).enumerate() {
                 if found != expected {
                     defmt::error!("window value {=usize}: expected {=u32:#010x}, found {=u32:#010x}", index, expected, found);
                     end::fail();
                 }
             }
-        }
+        }),
         Err(error) => {
             defmt::error!("a whole window does not suffice for a forecast: {}", error);
             end::fail();

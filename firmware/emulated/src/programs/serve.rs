@@ -2,7 +2,7 @@
 
 use embedded_io::{Read, Write};
 use embedded_rnn::SampleError;
-use embedded_rnn_app::{Abilities, Ended, FedOnly, Predict, Served};
+use embedded_rnn_app::{Abilities, Ended, FedOnly, Flat, Predict, Served};
 
 use super::{identity, load};
 use crate::{
@@ -19,10 +19,11 @@ pub fn run(port: impl Read + Write + Clone) -> ! {
 /// Answers requests until something ends.
 pub(super) fn answer<P, B>(predictor: P, file: &[u8], board: B, mut port: impl Read + Write + Clone) -> Ended
 where
-    P: Predict<Sample = [f32; FEATURES], Forecast = [[f32; HORIZON]; TARGETS], Refusal = SampleError>,
+    P: Predict<Sample = [f32; FEATURES], Refusal = SampleError>,
+    P::Forecast: Flat,
     B: Abilities<P>,
 {
-    let mut served = Served::new(identity(file), predictor, board);
+    let mut served = Served::<_, _, FEATURES, TARGETS, HORIZON>::new(identity(file), predictor, board);
     let mut from = port.clone();
     match served.run(&mut from, &mut port) {
         Ok(ended) => ended,

@@ -12,7 +12,6 @@ use crate::deploy::log::Event;
 use crate::deploy::{Executed, Inputs, Machine, Stop, sizes};
 use crate::error::{Error, Result};
 use crate::evaluate::device::{DeviceModel, ModelBytes};
-use crate::pack::snippet;
 
 /// Bytes of a row of four pre-activations, which wait for layer norm's statistics.
 const SCRATCH_ROW: u64 = 16;
@@ -35,13 +34,7 @@ pub fn measure(machine: &Machine<'_>, network: &Network, model: &[u8]) -> std::r
     let layers = device.layers();
     let window = device.test_window();
     let forecast = device.forecast(&window).map_err(|reason| Error::failed(format!("the network's own test: {reason}")))?;
-    let inputs = Inputs {
-        model,
-        snippet: &snippet(&device.manifest, &layers, device.head(), device.skip_rank(), "model.rnn"),
-        samples: &window,
-        window: &window,
-        forecast: &forecast,
-    };
+    let inputs = Inputs { model, snippet: &device.snippet("model.rnn"), samples: &window, window: &window, forecast: &forecast };
     let [bench, bare] = machine.build(&inputs, ["bench", "bare"])?;
     let Executed { elf, events } = machine.execute(&bench)?;
     let core = machine.board.core;

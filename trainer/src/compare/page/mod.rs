@@ -40,6 +40,7 @@ pub fn html(comparison: &Comparison) -> String {
                 Loss::Mse => "squared",
                 Loss::Mae => "absolute",
                 Loss::Huber => "Huber",
+                Loss::Pinball => "pinball",
             }
         ),
         curves::plots(comparison),
