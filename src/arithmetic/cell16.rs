@@ -150,13 +150,25 @@ impl CellArithmetic for Cell16 {
         {
             return;
         }
-        let mut wide = wide.iter_mut();
-        for (((sums, scales), c), h) in L::accumulators(&weights.rows, xh).zip(c).zip(h) {
-            let [i, f, g, o] = sums;
-            let [s_i, s_f, s_g, s_o] = scales.map(Multiplier16::from_word);
-            let p = [s_i.scale(i), s_f.scale(f), s_g.scale(g), s_o.scale(o)];
-            *h = cell::<F>(p, c, if F::HIDDEN { wide.next() } else { None }, weights);
-        }
+        cells16(L::accumulators(&weights.rows, xh), weights, c, wide, h);
+    }
+}
+
+/// From accumulators and their scales to the new state.
+#[inline(always)]
+pub(crate) fn cells16<F: Form>(
+    accumulators: impl Iterator<Item = ([i32; 4], [i32; 4])>,
+    weights: &LstmInt8<'_, F>,
+    c: &mut [i16],
+    wide: &mut [i32],
+    h: &mut [i16],
+) {
+    let mut wide = wide.iter_mut();
+    for (((sums, scales), c), h) in accumulators.zip(c).zip(h) {
+        let [i, f, g, o] = sums;
+        let [s_i, s_f, s_g, s_o] = scales.map(Multiplier16::from_word);
+        let p = [s_i.scale(i), s_f.scale(f), s_g.scale(g), s_o.scale(o)];
+        *h = cell::<F>(p, c, if F::HIDDEN { wide.next() } else { None }, weights);
     }
 }
 

@@ -251,7 +251,7 @@ impl<L: IntegerLayout, C: CellArithmetic> Number for Int8<L, C> {
         }
         let columns = if F::SEPARATE { record.inputs() } else { record.inputs() + record.outputs() };
         let mut fields = record.fields();
-        let &[cell, hidden, count, reads_zoned] = fields.array::<i32, 4>()?;
+        let &[cell, hidden, words, reads_zoned] = fields.array::<i32, 4>()?;
         // A negative share would drive the states apart instead of together.
         if cell < 0 || hidden < 0 {
             return Err(record.malformed());
@@ -261,7 +261,7 @@ impl<L: IntegerLayout, C: CellArithmetic> Number for Int8<L, C> {
             _ => Err(record.malformed()),
         })?;
         let norm = F::Norm::read(|| NormInt8::read::<L>(&mut fields, record, F::SEPARATE))?;
-        let rows = Rows::read::<L>(&mut fields, record, count, 0, columns)?;
+        let rows = Rows::read::<L>(&mut fields, record, words, 0, columns)?;
         fields.end()?;
         Ok(LstmInt8 { zone: Zone { cell, hidden, reads_zoned: reads_zoned != 0 }, keep, norm, rows })
     }

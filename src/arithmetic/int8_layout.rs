@@ -3,6 +3,7 @@
 use core::fmt::Debug;
 
 use super::LstmInt8;
+use super::block::well_formed;
 use crate::image::{Fields, Layout, LoadError, Record};
 #[cfg(kernel = "armv7em")]
 use crate::kernel::armv7em as paired;
@@ -17,36 +18,40 @@ use crate::network::Form;
 pub struct Rows<'m> {
     /// Columns of a unit, whole groups.
     pub columns: usize,
-    /// Columns of each block, after which a kernel of packed pairs extracts the A accumulators; others need none.
-    pub blocks: &'m [u32],
+    /// Units of the stream.
+    pub units: usize,
+    /// Columns are in blocks, each behind its word, as [`well_formed`] has it; otherwise they are one block and have no word.
+    pub in_blocks: bool,
     /// The units.
     pub stream: &'m [u32],
 }
 
 impl<'m> Rows<'m> {
     /// No rows at all.
-    pub const NONE: Self = Rows { columns: 0, blocks: &[], stream: &[] };
+    pub const NONE: Self = Rows { columns: 0, units: 0, in_blocks: false, stream: &[] };
 
-    /// Takes `count` blocks and the stream of the record's units: of `columns` columns that begin behind `before` others, of which those
-    /// behind the last whole group are in it too; and padding to whole groups.
+    /// Takes the stream of the record's units: of `columns` columns that begin behind `before` others, of which those behind the last
+    /// whole group are in it too; and padding to whole groups. `words`: the stream's, where columns are in blocks, otherwise 0.
     pub fn read<L: IntegerLayout>(
         fields: &mut Fields<'m>,
         record: &Record<'_>,
-        count: i32,
+        words: i32,
         before: usize,
         columns: usize,
     ) -> Result<Self, LoadError> {
-        let padded = |multiple: usize| (before % multiple + columns).next_multiple_of(multiple);
-        let count = usize::try_from(count).map_err(|_| record.malformed())?;
-        let (blocks, padding) =
-            fields.slice::<u32>(count.saturating_add(3) & !3)?.split_at_checked(count).ok_or(record.malformed())?;
-        let stream = fields.slice::<u32>(record.outputs().saturating_mul(padded(L::COLUMNS) + 8))?;
-        // Every layout has the blocks of packed pairs, so that a file can be packed anew without loss.
-        let paired = padded(PackedPair::COLUMNS);
-        let whole = blocks.iter().all(|block| *block > 0 && block % 4 == 0 && *block as usize <= paired)
-            && blocks.iter().map(|block| u64::from(*block)).sum::<u64>() == paired as u64
-            && padding.iter().all(|word| *word == 0);
-        if whole { Ok(Rows { columns: padded(L::COLUMNS), blocks, stream }) } else { Err(record.malformed()) }
+        let columns = (before % L::COLUMNS + columns).next_multiple_of(L::COLUMNS);
+        let units = record.outputs();
+        if words == 0 {
+            let stream = fields.slice::<u32>(units.saturating_mul(columns + 8))?;
+            return Ok(Rows { columns, units, in_blocks: false, stream });
+        }
+        let words = usize::try_from(words).map_err(|_| record.malformed())?;
+        let stream = fields.slice::<u32>(words)?;
+        if L::LAYOUT == Layout::PackedPair && well_formed(stream, units, columns) {
+            Ok(Rows { columns, units, in_blocks: true, stream })
+        } else {
+            Err(record.malformed())
+        }
     }
 }
 

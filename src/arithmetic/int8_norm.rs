@@ -54,14 +54,14 @@ impl<'m> NormInt8<'m> {
     ) -> Result<Self, LoadError> {
         let (inputs, hidden) = (record.inputs(), record.outputs());
         let malformed = record.malformed();
-        let &[divisor, per_gate, count, shift] = fields.array::<u32, 4>()?;
+        let &[divisor, per_gate, words, shift] = fields.array::<u32, 4>()?;
         let &[epsilon @ .., reserved_epsilon] = fields.array::<u64, 4>()?;
         let unused: &[u64] = if separate { &[] } else { epsilon.get(1..).unwrap_or_default() };
         let from_inputs = shift > 0;
         if (from_inputs && (!separate || epsilon[0] != 0))
             || reserved_epsilon != 0
             || per_gate > 1
-            || (!separate && count != 0)
+            || (!separate && words != 0)
             || unused.iter().any(|epsilon| *epsilon != 0)
             || epsilon.iter().any(|epsilon| *epsilon > NormBlock::LARGEST_EPSILON)
             // Statistics over fewer rows than there are have no meaning.
@@ -80,7 +80,7 @@ impl<'m> NormInt8<'m> {
         let affine = fields.slice::<[i32; 4]>(hidden.saturating_mul(rows_of_unit))?;
         let from_inputs = from_inputs.then(|| InputNormInt8::read(fields, record, per_gate == 1, shift)).transpose()?;
         let recurrent = if separate {
-            Rows::read::<L>(fields, record, i32::try_from(count).map_err(|_| malformed)?, inputs, hidden)?
+            Rows::read::<L>(fields, record, i32::try_from(words).map_err(|_| malformed)?, inputs, hidden)?
         } else {
             Rows::NONE
         };

@@ -12,6 +12,7 @@
 //! are exact, its reciprocal square root is within 1e-9 of the value, and a normalized value within 2 units of its last bit, of which it
 //! has 20 to 29 after the point, see [`NormBlock::fraction`].
 
+mod block;
 mod cell16;
 mod float;
 mod float_norm;
@@ -33,6 +34,8 @@ pub(crate) use table::HALF as SIGMOID_MIDDLE;
 #[cfg(any(kernel = "armv6m", kernel_vectors))]
 pub(crate) use table::SIGMOID;
 
+pub use block::{Block, Place};
+pub(crate) use cell16::cells16;
 pub use cell16::{Cell16, Multiplier16};
 #[cfg(feature = "micromath")]
 pub use float::Micromath;

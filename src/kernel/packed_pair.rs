@@ -6,9 +6,10 @@
 //! multiply-accumulates in 3.5 instructions this way.
 //!
 //! A unit is one run of words, walked by one pointer:
-//! `[R_if, B_if, R_go, B_go biases] [per two columns: if halfwords, go halfwords] [m_i/256, m_f, m_g/256, m_o]`.
+//! `[R_if, B_if, R_go, B_go biases] [per two columns: if halfwords, go halfwords] [m_i/256, m_f, m_g/256, m_o]`. Where A may exceed
+//! its bound in some unit, the columns of each unit are in [`Block`]s, each behind its word, and A is extracted after every one.
 
-use crate::arithmetic::{DenseInt8, LstmInt8, Rows, cell, scale_accumulator};
+use crate::arithmetic::{Block, DenseInt8, LstmInt8, Place, Rows, cell, scale_accumulator};
 #[cfg(kernel = "armv6m")]
 use crate::network::CellForm;
 use crate::network::{Form, Head};
@@ -40,76 +41,111 @@ pub(super) fn accumulate_portable([mut r0, mut b0, mut r1, mut b1]: Sums, words:
     [r0, b0, r1, b1]
 }
 
-/// Accumulators of the gates `i f g o`: A is extracted after every block of columns, B runs through.
+/// A unit's sums.
+struct Unit {
+    /// Of i and g what [`Self::whole`] tells, of f and o their accumulators.
+    sums: [i32; 4],
+    scales: [i32; 4],
+    /// All columns were one block: of i and g the sums are 256 times their accumulators. Otherwise they are the accumulators, which may
+    /// have more than 24 bits.
+    whole: bool,
+}
+
+/// `R - B` of a unit's pairs, and B.
 #[inline(always)]
-fn rows(
-    biases: &[u32; 4],
-    mut words: &[u32],
+fn differences([r0, b0, r1, b1]: Sums) -> [i32; 4] {
+    [r0.wrapping_sub(b0), b0, r1.wrapping_sub(b1), b1]
+}
+
+/// The sums of columns in blocks, and what follows them in the stream: A is extracted after every block, B runs through.
+#[inline(always)]
+fn blocks<'w>(
+    mut sums: Sums,
+    mut stream: &'w [u32],
     mut xh: &[i16],
-    blocks: &[u32],
     accumulate: impl Fn(Sums, &[u32], &[i16]) -> Sums,
-) -> [i32; 4] {
-    let mut sums: Sums = biases.map(|word| word as i32);
+) -> Option<([i32; 4], bool, &'w [u32])> {
     let mut a = [0i32; 2];
-    let mut b = [0i32; 2];
-    for block in blocks {
-        // The blocks were checked to add up to the columns when the file was bound.
-        let (Some((these, later)), Some((columns, rest))) =
-            (words.split_at_checked(*block as usize), xh.split_at_checked(*block as usize))
-        else {
-            break;
-        };
-        (words, xh) = (later, rest);
-        let [r0, b0, r1, b1] = accumulate(sums, these, columns);
-        a = [a[0].wrapping_add(r0.wrapping_sub(b0) >> 8), a[1].wrapping_add(r1.wrapping_sub(b1) >> 8)];
-        b = [b[0].wrapping_add(b0), b[1].wrapping_add(b1)];
-        sums = [0; 4];
+    loop {
+        // Words and columns were checked when the file was bound.
+        let (word, rest) = stream.split_first()?;
+        let block = Block::from_word(*word)?;
+        let (words, later) = rest.split_at_checked(block.columns)?;
+        let (columns, others) = xh.split_at_checked(block.columns)?;
+        (stream, xh) = (later, others);
+        sums = accumulate(sums, words, columns);
+        let [d0, b0, d1, b1] = differences(sums);
+        if block.place == Place::Whole {
+            return Some(([d0, b0, d1, b1], true, stream));
+        }
+        a = [a[0].wrapping_add(d0 >> 8), a[1].wrapping_add(d1 >> 8)];
+        if block.place == Place::Last {
+            return Some(([a[0], b0, a[1], b1], false, stream));
+        }
+        sums = [b0, b0, b1, b1];
     }
-    [a[0], b[0], a[1], b[1]]
 }
 
-/// The accumulators `i f g o` of one unit after the other, and their scales. `xh`: as many columns as the rows have, a multiple of 4.
+/// One unit after the other. `xh`: as many columns as the rows have, a multiple of 4.
 #[inline(always)]
-pub(crate) fn accumulators<'a>(weights: &'a Rows<'_>, xh: &'a [i16]) -> impl Iterator<Item = ([i32; 4], [i32; 4])> + 'a {
-    accumulators_by(weights, xh, accumulate)
-}
-
-/// The same over a kernel's inner loop.
-#[inline(always)]
-fn accumulators_by<'a>(
+fn units<'a>(
     weights: &'a Rows<'_>,
     xh: &'a [i16],
     accumulate: impl Fn(Sums, &[u32], &[i16]) -> Sums + Copy + 'a,
-) -> impl Iterator<Item = ([i32; 4], [i32; 4])> + 'a {
-    // Never of no length, which the compiler cannot know of a sum.
-    weights.stream.chunks_exact((weights.columns + 8).max(8)).map(move |unit| {
-        // The pattern always fits, for a unit has more than eight words.
-        let Some((biases, rest)) = unit.split_first_chunk::<4>() else { return Default::default() };
-        let Some((words, scales)) = rest.split_last_chunk::<4>() else { return Default::default() };
-        (rows(biases, words, xh, weights.blocks, accumulate), scales.map(|word| word as i32))
+) -> impl Iterator<Item = Unit> + 'a {
+    let mut stream = weights.stream;
+    core::iter::from_fn(move || {
+        let (biases, rest) = stream.split_first_chunk::<4>()?;
+        let biases: Sums = biases.map(|word| word as i32);
+        let (sums, whole, rest) = if weights.in_blocks {
+            blocks(biases, rest, xh, accumulate)?
+        } else {
+            let (words, rest) = rest.split_at_checked(weights.columns)?;
+            (differences(accumulate(biases, words, xh)), true, rest)
+        };
+        let (scales, rest) = rest.split_first_chunk::<4>()?;
+        stream = rest;
+        Some(Unit { sums, scales: scales.map(|word| word as i32), whole })
     })
+}
+
+/// The accumulators `i f g o` of one unit after the other, and their scales.
+#[inline(always)]
+pub(crate) fn accumulators<'a>(weights: &'a Rows<'_>, xh: &'a [i16]) -> impl Iterator<Item = ([i32; 4], [i32; 4])> + 'a {
+    extracted(units(weights, xh, accumulate))
+}
+
+/// The same, portable on every target.
+#[inline(always)]
+pub(super) fn accumulators_portable<'a>(weights: &'a Rows<'_>, xh: &'a [i16]) -> impl Iterator<Item = ([i32; 4], [i32; 4])> + 'a {
+    extracted(units(weights, xh, accumulate_portable))
+}
+
+/// Units' accumulators and scales.
+#[inline(always)]
+fn extracted(units: impl Iterator<Item = Unit>) -> impl Iterator<Item = ([i32; 4], [i32; 4])> {
+    units.map(|Unit { sums: [i, f, g, o], scales, whole }| (if whole { [i >> 8, f, g >> 8, o] } else { [i, f, g, o] }, scales))
 }
 
 /// The scaled accumulators `i f g o` of one unit after the other.
 #[inline(always)]
 pub(crate) fn preactivations<'a>(weights: &'a Rows<'_>, xh: &'a [i16]) -> impl Iterator<Item = [i32; 4]> + 'a {
-    scaled(weights, accumulators(weights, xh))
+    scaled(units(weights, xh, accumulate))
 }
 
 /// The same, portable on every target.
 #[inline(always)]
 pub(super) fn preactivations_portable<'a>(weights: &'a Rows<'_>, xh: &'a [i16]) -> impl Iterator<Item = [i32; 4]> + 'a {
-    scaled(weights, accumulators_by(weights, xh, accumulate_portable))
+    scaled(units(weights, xh, accumulate_portable))
 }
 
 /// Accumulators times their multipliers.
 #[inline(always)]
-fn scaled(weights: &Rows<'_>, accumulators: impl Iterator<Item = ([i32; 4], [i32; 4])>) -> impl Iterator<Item = [i32; 4]> {
-    // A times m, from A and m/256: of one block, whose A has 24 bits, 256*A is at hand. Only a word that is no m/256 tells the two apart.
-    let whole = weights.blocks.len() == 1;
-    let scaled = move |a: i32, m: i32| if whole { scale_accumulator(a << 8, m) } else { scale_accumulator(a, m << 8) };
-    accumulators.map(move |([i, f, g, o], [m_i, m_f, m_g, m_o])| {
-        [scaled(i, m_i), scale_accumulator(f, m_f), scaled(g, m_g), scale_accumulator(o, m_o)]
+fn scaled(units: impl Iterator<Item = Unit>) -> impl Iterator<Item = [i32; 4]> {
+    units.map(|Unit { sums: [i, f, g, o], scales: [m_i, m_f, m_g, m_o], whole }| {
+        // A times m, from 256*A and m/256 or from A and m. Only a word that is no m/256 tells the two apart.
+        let (m_i, m_g) = if whole { (m_i, m_g) } else { (m_i << 8, m_g << 8) };
+        [scale_accumulator(i, m_i), scale_accumulator(f, m_f), scale_accumulator(g, m_g), scale_accumulator(o, m_o)]
     })
 }
 
@@ -117,7 +153,7 @@ fn scaled(weights: &Rows<'_>, accumulators: impl Iterator<Item = ([i32; 4], [i32
 #[inline]
 #[cfg(not(kernel = "armv7em"))]
 pub(crate) fn lstm<F: Form>(weights: &LstmInt8<'_, F>, xh: &[i16], c: &mut [i32], wide: &mut [i32], h: &mut [i16]) {
-    // Other forms, and columns in several blocks, are left to the compiler.
+    // Other forms are left to the compiler.
     #[cfg(kernel = "armv6m")]
     if F::FORM == CellForm::PLAIN && super::armv6m_step::exact(&weights.rows, xh, c, h) {
         return;
@@ -133,7 +169,7 @@ pub(super) fn lstm_portable<F: Form>(weights: &LstmInt8<'_, F>, xh: &[i16], c: &
 
 /// From pre-activations to the new state.
 #[inline(always)]
-fn cells<F: Form>(
+pub(super) fn cells<F: Form>(
     preactivations: impl Iterator<Item = [i32; 4]>,
     weights: &LstmInt8<'_, F>,
     c: &mut [i32],

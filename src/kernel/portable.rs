@@ -1,28 +1,43 @@
 //! The portable code under names that every target has: the definition, beside which a target's own kernels are tested.
 
+use core::marker::PhantomData;
+
 use super::int8_norm::Products;
-use super::{float, float_norm, head_norm, int8_norm, packed_pair};
+use super::{float, float_norm, head_norm, int8_norm, packed_pair, row_major};
 use crate::arithmetic::{
-    DenseF32, DenseInt8, Functions, IntegerLayout, LstmF32, LstmInt8, NormInt8, Normalizer, PackedPair, Rows,
+    DenseF32, DenseInt8, Functions, IntegerLayout, LstmF32, LstmInt8, NormInt8, Normalizer, PackedPair, RowMajor, Rows, cells16,
 };
 use crate::network::{Few, Form, Head};
 
-/// The packed pairs' products.
-enum Portable {}
+macro_rules! products {
+    ($layout:ident, $kernel:ident) => {
+        impl Products for Portable<$layout> {
+            const MULTIPLE: usize = $layout::COLUMNS;
 
-impl Products for Portable {
-    const MULTIPLE: usize = PackedPair::COLUMNS;
+            #[inline(always)]
+            fn normalizers(
+                rows: &Rows<'_>,
+                xh: &[i16],
+                norm: &NormInt8<'_>,
+                epsilon: u64,
+                z: &mut [[i32; 4]],
+            ) -> [Normalizer; 4] {
+                int8_norm::normalizers($kernel::preactivations_portable(rows, xh), norm, epsilon, z)
+            }
 
-    #[inline(always)]
-    fn normalizers(rows: &Rows<'_>, xh: &[i16], norm: &NormInt8<'_>, epsilon: u64, z: &mut [[i32; 4]]) -> [Normalizer; 4] {
-        int8_norm::normalizers(packed_pair::preactivations_portable(rows, xh), norm, epsilon, z)
-    }
-
-    #[inline(always)]
-    fn fill(rows: &Rows<'_>, xh: &[i16], z: &mut [[i32; 4]]) {
-        int8_norm::fill(packed_pair::preactivations_portable(rows, xh), z);
-    }
+            #[inline(always)]
+            fn fill(rows: &Rows<'_>, xh: &[i16], z: &mut [[i32; 4]]) {
+                int8_norm::fill($kernel::preactivations_portable(rows, xh), z);
+            }
+        }
+    };
 }
+
+/// The products of a layout, portable on every target.
+struct Portable<L>(PhantomData<L>);
+
+products!(PackedPair, packed_pair);
+products!(RowMajor, row_major);
 
 /// [`crate::arithmetic::Number::lstm`] of [`crate::Int8`].
 #[inline]
@@ -35,10 +50,33 @@ pub fn lstm_int8<F: Form>(
     h: &mut [i16],
 ) {
     if F::NORM {
-        int8_norm::lstm_by::<Portable, F>(weights, xh, (c, wide, h), scratch);
+        int8_norm::lstm_by::<Portable<PackedPair>, F>(weights, xh, (c, wide, h), scratch);
     } else {
         packed_pair::lstm_portable(weights, xh, c, wide, h);
     }
+}
+
+/// [`crate::arithmetic::Number::lstm`] of `Int8<RowMajor>`.
+#[inline]
+pub fn lstm_row_major<F: Form>(
+    weights: &LstmInt8<'_, F>,
+    xh: &[i16],
+    c: &mut [i32],
+    wide: &mut [i32],
+    scratch: &mut [[i32; 4]],
+    h: &mut [i16],
+) {
+    if F::NORM {
+        int8_norm::lstm_by::<Portable<RowMajor>, F>(weights, xh, (c, wide, h), scratch);
+    } else {
+        row_major::lstm_portable(weights, xh, c, wide, h);
+    }
+}
+
+/// [`crate::arithmetic::Number::lstm`] of `Int8<PackedPair, Cell16>`.
+#[inline]
+pub fn lstm_cell16<F: Form>(weights: &LstmInt8<'_, F>, xh: &[i16], c: &mut [i16], wide: &mut [i32], h: &mut [i16]) {
+    cells16(packed_pair::accumulators_portable(&weights.rows, xh), weights, c, wide, h);
 }
 
 /// [`crate::arithmetic::Number::dense`] of [`crate::Int8`].

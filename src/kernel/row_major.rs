@@ -3,7 +3,8 @@
 //! A unit is one run of words, walked by one pointer: `[biases i f g o] [per eight columns: 8 weights of i, of f, of g, of o]
 //! [m_i, m_f, m_g, m_o]`. Each row has an accumulator of its own, so that nothing but an `i32` bounds it.
 
-use crate::arithmetic::{LstmInt8, Rows, cell, scale_accumulator};
+use super::packed_pair::cells;
+use crate::arithmetic::{LstmInt8, Rows, scale_accumulator};
 #[cfg(kernel_vectors)]
 use crate::network::CellForm;
 use crate::network::Form;
@@ -39,6 +40,16 @@ fn accumulate(biases: [i32; 4], unit: &[u32], xh: &[i16]) -> [i32; 4] {
 /// The accumulators `i f g o` of one unit after the other, and their scales. `xh`: as many columns as the rows have, a multiple of 8.
 #[inline(always)]
 pub(crate) fn accumulators<'a>(weights: &'a Rows<'_>, xh: &'a [i16]) -> impl Iterator<Item = ([i32; 4], [i32; 4])> + 'a {
+    accumulators_by(weights, xh, accumulate)
+}
+
+/// The same over a kernel's way to sum a unit.
+#[inline(always)]
+fn accumulators_by<'a>(
+    weights: &'a Rows<'_>,
+    xh: &'a [i16],
+    accumulate: impl Fn([i32; 4], &[u32], &[i16]) -> [i32; 4] + 'a,
+) -> impl Iterator<Item = ([i32; 4], [i32; 4])> + 'a {
     weights.stream.chunks_exact(xh.len() + 8).map(move |unit| {
         // The pattern always fits, for a unit has more than eight words.
         let Some((biases, _)) = unit.split_first_chunk::<4>() else { return Default::default() };
@@ -50,7 +61,19 @@ pub(crate) fn accumulators<'a>(weights: &'a Rows<'_>, xh: &'a [i16]) -> impl Ite
 /// The scaled accumulators `i f g o` of one unit after the other.
 #[inline(always)]
 pub(crate) fn preactivations<'a>(weights: &'a Rows<'_>, xh: &'a [i16]) -> impl Iterator<Item = [i32; 4]> + 'a {
-    accumulators(weights, xh).map(|([i, f, g, o], [m_i, m_f, m_g, m_o])| {
+    scaled(accumulators(weights, xh))
+}
+
+/// The same, portable on every target.
+#[inline(always)]
+pub(super) fn preactivations_portable<'a>(weights: &'a Rows<'_>, xh: &'a [i16]) -> impl Iterator<Item = [i32; 4]> + 'a {
+    scaled(accumulators_by(weights, xh, |biases, unit, xh| accumulate_portable(biases, unit.get(4..).unwrap_or_default(), xh)))
+}
+
+/// Accumulators times their multipliers.
+#[inline(always)]
+fn scaled(accumulators: impl Iterator<Item = ([i32; 4], [i32; 4])>) -> impl Iterator<Item = [i32; 4]> {
+    accumulators.map(|([i, f, g, o], [m_i, m_f, m_g, m_o])| {
         [scale_accumulator(i, m_i), scale_accumulator(f, m_f), scale_accumulator(g, m_g), scale_accumulator(o, m_o)]
     })
 }
@@ -63,8 +86,11 @@ pub(crate) fn lstm<F: Form>(weights: &LstmInt8<'_, F>, xh: &[i16], c: &mut [i32]
     if F::FORM == CellForm::PLAIN && super::mve::step(&weights.rows, xh, c, h) {
         return;
     }
-    let mut wide = wide.iter_mut();
-    for ((p, c), h) in preactivations(&weights.rows, xh).zip(c).zip(h) {
-        *h = cell::<F>(p, c, if F::HIDDEN { wide.next() } else { None }, weights);
-    }
+    cells(preactivations(&weights.rows, xh), weights, c, wide, h);
+}
+
+/// The same, portable on every target.
+#[inline]
+pub(super) fn lstm_portable<F: Form>(weights: &LstmInt8<'_, F>, xh: &[i16], c: &mut [i32], wide: &mut [i32], h: &mut [i16]) {
+    cells(preactivations_portable(&weights.rows, xh), weights, c, wide, h);
 }

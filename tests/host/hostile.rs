@@ -1,6 +1,8 @@
 //! Damaged files: every one is refused by name, none is used, none panics.
 
-use embedded_rnn::image::{FORMAT_VERSION, HEADER_LENGTH, Image, LoadError, RecordKind};
+use embedded_rnn::arithmetic::Number;
+use embedded_rnn::image::{Cursor, FORMAT_VERSION, HEADER_LENGTH, Image, LoadError, RecordHeader, RecordKind};
+use embedded_rnn::{Int8, Plain, RowMajor};
 
 use crate::fixtures::{ALL, Bytes, tiny_int8};
 
@@ -121,7 +123,7 @@ fn misaligned_files_are_refused() {
 
 #[test]
 fn other_versions_are_refused() {
-    for found in [0, FORMAT_VERSION + 1, u16::MAX] {
+    for found in [0, 1, 2, FORMAT_VERSION + 1, u16::MAX] {
         let file = tiny().with(8, &found.to_le_bytes()).repaired();
         assert_eq!(loads(&file), Err(LoadError::Version { expected: FORMAT_VERSION, found }));
     }
@@ -190,7 +192,7 @@ fn records_of_another_length_are_refused() {
     }
 }
 
-/// The LSTM record's parameters: shares of the new cell and hidden state, number and lengths of blocks of columns.
+/// The LSTM record's parameters: shares of the new cell and hidden state, the words of columns in blocks.
 #[test]
 fn parameters_out_of_range_are_refused() {
     let file = tiny();
@@ -200,26 +202,59 @@ fn parameters_out_of_range_are_refused() {
         assert_eq!(loads(&file.clone().with(parameters + share, &(-1i32).to_le_bytes()).repaired()), malformed);
         assert_eq!(loads(&file.clone().with(parameters + share, &0i32.to_le_bytes()).repaired()), Ok(()));
     }
-    // Two inputs and five units make eight columns.
-    for (count, expected) in [(-1, malformed), (0, malformed), (1, Ok(())), (2, malformed), (5, malformed), (i32::MAX, malformed)]
-    {
-        let count = i32::to_le_bytes(count);
-        assert_eq!(loads(&file.clone().with(parameters + 8, &count).repaired()), expected, "{count:?}");
+    // Two inputs and five units make eight columns, which are in no blocks.
+    for (words, expected) in [(0, Ok(())), (-1, malformed), (1, malformed), (5 * 16, malformed), (i32::MAX, malformed)] {
+        let changed = file.clone().with(parameters + 8, &i32::to_le_bytes(words)).repaired();
+        assert_eq!(loads(&changed), expected, "{words}");
     }
-    let blocks = |lengths: [u32; 4], count: i32| {
-        let lengths: Vec<u8> = lengths.iter().flat_map(|length| length.to_le_bytes()).collect();
-        loads(&file.clone().with(parameters + 8, &count.to_le_bytes()).with(parameters + 16, &lengths).repaired())
+}
+
+/// A record of one unit over seven inputs and its own state, whose eight columns are in blocks as is said.
+fn in_blocks(stated: usize, heads: &[(u32, usize)]) -> Bytes {
+    // The record's header, the parameters, the biases.
+    let mut words: Vec<u32> = vec![0; 12];
+    words[6] = stated as u32;
+    for (head, columns) in heads {
+        words.push(*head);
+        words.extend(vec![0; *columns]);
+    }
+    words.extend([0; 4]);
+    let length = 4 * (words.len() - 4) as u32;
+    let header = RecordHeader { kind: RecordKind::Lstm, form: 0, inputs: 7, outputs: 1, length };
+    words.resize(words.len().next_multiple_of(4), 0);
+    let mut bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+    bytes[..16].copy_from_slice(&header.to_bytes());
+    Bytes::new(&bytes)
+}
+
+/// Blocks that are none, leave columns out, have too many or do not end where they say: the kernels rely on it.
+#[test]
+fn blocks_that_do_not_add_up_are_refused() {
+    let bound = |stated: usize, heads: &[(u32, usize)]| {
+        let bytes = in_blocks(stated, heads);
+        let record = Cursor::new(bytes.as_slice()).next(RecordKind::Lstm).unwrap();
+        <Int8>::bind_lstm::<Plain>(&record).is_ok()
     };
-    assert_eq!(blocks([4, 4, 0, 0], 2), Ok(()));
-    for (lengths, count) in [
-        ([4, 0, 0, 0], 1),
-        ([12, 0, 0, 0], 1),
-        ([8, 4, 0, 0], 2),
-        ([6, 2, 0, 0], 2),
-        ([8, 1, 0, 0], 1),
-        ([8, 0, 0, 0], 2),
-        ([u32::MAX - 3, 12, 0, 0], 2),
+    assert!(bound(17, &[(16, 8)]) && bound(18, &[(7, 4), (6, 4)]));
+    for (stated, heads) in [
+        (18, &[(16, 8)][..]),
+        (16, &[(16, 8)]),
+        (17, &[(15, 8)]),
+        (17, &[(14, 8)]),
+        (17, &[(13, 8)]),
+        (17, &[(24, 8)]),
+        (17, &[(u32::MAX, 8)]),
+        (13, &[(8, 4)]),
+        (18, &[(7, 4), (7, 4)]),
+        (18, &[(6, 4), (6, 4)]),
+        (18, &[(7, 4), (8, 4)]),
+        (19, &[(7, 4), (0, 0), (6, 4)]),
+        (22, &[(7, 4), (14, 8)]),
     ] {
-        assert_eq!(blocks(lengths, count), malformed, "{lengths:?} {count}");
+        assert!(!bound(stated, heads), "{stated} {heads:?}");
     }
+    // The row-major order has none.
+    let bytes = in_blocks(17, &[(16, 8)]);
+    let record = Cursor::new(bytes.as_slice()).next(RecordKind::Lstm).unwrap();
+    assert!(Int8::<RowMajor>::bind_lstm::<Plain>(&record).is_err());
 }

@@ -20,39 +20,28 @@ fn change() -> impl Strategy<Value = (prop::sample::Index, Vec<u8>)> {
     (any::<prop::sample::Index>(), run)
 }
 
-/// The bytes of an LSTM's tensors that are refused unless they fit the shape: the number of blocks, keep factors and the norms'
-/// parameters, and the blocks of columns.
+/// The bytes of an LSTM's tensors that are refused unless they fit the shape: the words of blocks, keep factors, the norms' parameters, and
+/// what a norm takes its statistics of inputs with.
 fn fixed(file: &[u8], record: usize, integer: bool) -> Vec<Range<usize>> {
     let u16_at = |at: usize| u16::from_le_bytes(file[record + at..][..2].try_into().unwrap());
     let form = CellForm::from_number(u16_at(2)).unwrap();
     let (inputs, units) = (usize::from(u16_at(4)), usize::from(u16_at(6)));
     let mut ranges: Vec<Range<usize>> = core::iter::once(8..12).collect();
-    let mut at = 16;
-    let mut fix = |at: &mut usize, length: usize| {
-        ranges.push(*at..*at + length);
-        *at += length;
-    };
+    let kept = if form.kept { 16 } else { 0 };
     if form.kept {
-        fix(&mut at, 16);
+        ranges.push(16..32);
     }
     if form.norm != NormForm::None {
-        let flag = record + at + if integer { 12 } else { 24 };
-        let per_gate = record + at + if integer { 4 } else { 16 };
-        fix(&mut at, if integer { 48 } else { 32 });
-        let [from_inputs, per_gate] = [flag, per_gate].map(|at| file[16 + at..][..4] != [0; 4]);
-        at += 16 * units * (1 + form.scratch_rows() + usize::from(form.separate()) - usize::from(from_inputs));
+        ranges.push(16 + kept..16 + kept + if integer { 48 } else { 32 });
+        let mut at = 16 + kept;
+        let [from_inputs, per_gate] =
+            (if integer { [12, 4] } else { [24, 16] }).map(|word| file[record + 16 + at + word..][..4] != [0; 4]);
         if from_inputs {
+            // Constants and triangles follow the gains and shifts.
+            at += if integer { 48 } else { 32 } + 16 * units * (form.scratch_rows() + usize::from(form.separate()));
             let triangles = inputs * (inputs + 3) / 2 * if per_gate { 4 } else { 1 };
-            fix(&mut at, if integer { 32 } else { 16 } + 4 * triangles.next_multiple_of(4));
+            ranges.push(at..at + if integer { 32 } else { 16 } + 4 * triangles.next_multiple_of(4));
         }
-        if integer && form.separate() {
-            // Blocks of U, then its rows.
-            fix(&mut at, 16);
-            at += 4 * units * (8 + (inputs % 4 + units).next_multiple_of(4));
-        }
-    }
-    if integer {
-        fix(&mut at, 16);
     }
     ranges
 }

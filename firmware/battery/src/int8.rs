@@ -1,19 +1,20 @@
 //! Random layers and heads in integer arithmetic: typical ones, wild ones that saturate everywhere, and the largest admitted sums.
 
-use embedded_rnn::arithmetic::{DenseInt8, Int8, LstmInt8, NormBlock, Number};
+use embedded_rnn::arithmetic::{Block, DenseInt8, Element, Int8, Multiplier16, NormBlock, Number, Place};
 use embedded_rnn::image::{Cursor, RecordKind};
 use embedded_rnn::kernel::portable;
 use embedded_rnn::network::Form;
 
 use crate::battery::{LARGEST, Shape, Tally};
 use crate::random::Random;
+use crate::twin::Twin;
 use crate::writer::Writer;
 
 /// Steps that one layer is driven for.
 const STEPS: u32 = 16;
 
 /// The most columns of a layer, padded.
-const COLUMNS: usize = (2 * LARGEST).next_multiple_of(4);
+const COLUMNS: usize = (2 * LARGEST).next_multiple_of(8);
 
 /// Inputs of which a norm may take its statistics: with more, their triangles would not fit beside a layer.
 pub(crate) const FEW: usize = 4;
@@ -25,7 +26,8 @@ enum Regime {
     Typical,
     /// Every number anywhere in its format, most of them beyond what an exporter would write.
     Wild,
-    /// Every weight at its end, and the A accumulators at exactly ±(2^23 - 1) in every block.
+    /// Every weight at its end, and the largest sums: A accumulators at exactly ±(2^23 - 1) in every block, or accumulators that have no
+    /// such bound at the ends of an `i32`.
     Edge(i32),
 }
 
@@ -37,83 +39,153 @@ fn regime(random: &mut Random) -> Regime {
     }
 }
 
-/// Columns of each block: multiples of 4 that add up to `columns`, a multiple of 4 itself.
+/// How a layer's columns are taken, multiples of 4.
+#[derive(Clone, Copy)]
 struct Blocks {
-    columns: [u32; COLUMNS / 4],
-    count: usize,
+    columns: usize,
+    /// Each unit draws blocks of its own; otherwise all columns are one.
+    drawn: bool,
+    /// The most columns of a block, which the first unit's first block has.
+    widest: usize,
 }
 
 impl Blocks {
     fn new(random: &mut Random, columns: usize) -> Self {
-        let mut blocks = Blocks { columns: [0; COLUMNS / 4], count: 0 };
-        let whole = random.below(2) == 0;
-        let mut rest = columns as u32 / 4;
-        while rest > 0 {
-            let taken = if whole { rest } else { 1 + random.below(rest) };
-            blocks.columns[blocks.count] = 4 * taken;
-            blocks.count += 1;
-            rest -= taken;
-        }
-        blocks
+        let drawn = random.below(2) == 0;
+        let groups = columns as u32 / 4;
+        let widest = 4 * if drawn { 1 + random.below(groups) } else { groups } as usize;
+        Blocks { columns, drawn, widest }
     }
 
-    fn used(&self) -> &[u32] {
-        &self.columns[..self.count]
+    /// The next block of unit `unit`, of whose columns `done` are taken.
+    fn next(&self, random: &mut Random, unit: usize, done: usize) -> Block {
+        let most = self.widest.min(self.columns - done);
+        let taken = if unit == 0 && done == 0 { most } else { 4 * (1 + random.below(most as u32 / 4)) as usize };
+        let place = match (done, done + taken == self.columns) {
+            (0, true) => Place::Whole,
+            (_, true) => Place::Last,
+            _ => Place::Inner,
+        };
+        Block { columns: if self.drawn { taken } else { self.columns }, place }
+    }
+
+    /// The magnitude of x and h at which the widest block's sum is the largest that may be.
+    fn edge_input(&self) -> i32 {
+        ((1 << 23) - 1) / (127 * self.widest as i32)
     }
 }
 
-/// The magnitude of x and h at which a block's first sum is the largest that may be.
-fn edge_input(blocks: &Blocks) -> i32 {
-    let widest = blocks.used().iter().copied().max().unwrap_or(4);
-    ((1 << 23) - 1) / (127 * widest as i32)
+/// A row's bias and scale, and the weights' ends.
+fn scales<N: Twin>(writer: &mut Writer<'_>, random: &mut Random, regime: Regime) {
+    let m = 60_000_000 + random.within(20_000_000);
+    let wild = regime == Regime::Wild;
+    if N::WORDS {
+        let word = |random: &mut Random| match wild {
+            true => random.bits() as i32,
+            false => {
+                let shift = random.below(4) + if matches!(regime, Regime::Edge(_)) { 10 } else { 6 };
+                Multiplier16 { shift, multiplier: 2048 + random.below(2048) as i32 }.word()
+            }
+        };
+        writer.integers([0; 4].map(|_| word(random)));
+    } else if N::ROW_MAJOR {
+        writer.integers(if wild { [0; 4].map(|_| random.magnitude(31)) } else { [m, m, m, 2 * m] });
+    } else if wild {
+        writer.integers([random.magnitude(23), random.magnitude(31), random.magnitude(23), random.magnitude(31)]);
+    } else {
+        writer.integers([m / 256, m, m / 128, m]);
+    }
 }
 
-/// Blocks, then the units' words; columns that are not among `columns` have zero weights.
-fn rows(
+/// The units' words in row-major order; columns that are not among `columns` have zero weights.
+fn row_major<N: Twin>(
     writer: &mut Writer<'_>,
     random: &mut Random,
     units: usize,
     columns: core::ops::Range<usize>,
-    blocks: &Blocks,
+    edge: i32,
     regime: Regime,
 ) {
-    for slot in 0..blocks.count.next_multiple_of(4) {
-        writer.word(blocks.columns[slot]);
-    }
     for _ in 0..units {
+        let products = 127 * columns.len() as i32 * edge;
+        writer.integers([0; 4].map(|_| match regime {
+            Regime::Typical => random.within(3000),
+            Regime::Wild => random.magnitude(31),
+            Regime::Edge(sign) => sign * (i32::MAX - products),
+        }));
+        for group in 0..columns.end.div_ceil(8) {
+            for _ in 0..8 {
+                let weights = [0, 1, 2, 3].map(|_| match regime {
+                    Regime::Edge(_) => -127i8 as u8,
+                    _ => random.within(127) as i8 as u8,
+                });
+                writer.word(u32::from_le_bytes(weights));
+            }
+            for word in 0..8 {
+                // Words of a row's first and second four columns take turns.
+                let first = 8 * group + 4 * (word % 2);
+                let place = writer.place() - 8 + word;
+                let mask = [0, 1, 2, 3].map(|k| if columns.contains(&(first + k)) { 0xff } else { 0 });
+                writer.mask(place, u32::from_le_bytes(mask));
+            }
+        }
+        scales::<N>(writer, random, regime);
+    }
+}
+
+/// The units' words; columns that are not among `columns` have zero weights. Gives what the parameters have to tell: the words where
+/// columns are in blocks.
+fn rows<N: Twin>(
+    writer: &mut Writer<'_>,
+    random: &mut Random,
+    units: usize,
+    columns: core::ops::Range<usize>,
+    blocks: Blocks,
+    regime: Regime,
+) -> u32 {
+    let begin = writer.place();
+    for unit in 0..units {
+        let mut block = blocks.next(random, unit, 0);
         for _ in 0..2 {
             let (a, b) = match regime {
                 Regime::Typical => (random.within(3000), random.within(3000)),
                 Regime::Wild => (random.magnitude(24), random.magnitude(31)),
                 Regime::Edge(sign) => {
-                    let first = blocks.columns[0].min(columns.len() as u32) as i32;
-                    let bias = (1 << 23) - 1 - 127 * first * edge_input(blocks);
+                    // Columns beyond the last have zero weights.
+                    let first = block.columns.min(columns.len()) as i32;
+                    let bias = (1 << 23) - 1 - 127 * first * blocks.edge_input();
                     (sign * bias, sign * bias)
                 }
             };
             writer.integers([a.wrapping_mul(256).wrapping_add(b), b]);
         }
-        for pair in 0..columns.end.next_multiple_of(4) / 2 {
-            for _ in 0..2 {
-                let mut halfword = |column: usize| {
-                    let (a, b) = match regime {
-                        Regime::Edge(_) => (-127, -127),
-                        _ => (random.within(127), random.within(127)),
+        let mut done = 0;
+        loop {
+            if blocks.drawn {
+                writer.word(block.word());
+            }
+            for pair in done / 2..(done + block.columns) / 2 {
+                for _ in 0..2 {
+                    let mut halfword = |column: usize| {
+                        let (a, b) = match regime {
+                            Regime::Edge(_) => (-127, -127),
+                            _ => (random.within(127), random.within(127)),
+                        };
+                        if columns.contains(&column) { (256 * a + b) as u16 } else { 0 }
                     };
-                    if columns.contains(&column) { (256 * a + b) as u16 } else { 0 }
-                };
-                let (low, high) = (halfword(2 * pair), halfword(2 * pair + 1));
-                writer.word(u32::from(low) | u32::from(high) << 16);
+                    let (low, high) = (halfword(2 * pair), halfword(2 * pair + 1));
+                    writer.word(u32::from(low) | u32::from(high) << 16);
+                }
             }
-        }
-        let m = 60_000_000 + random.within(20_000_000);
-        match regime {
-            Regime::Wild => {
-                writer.integers([random.magnitude(23), random.magnitude(31), random.magnitude(23), random.magnitude(31)])
+            done += block.columns;
+            if done == blocks.columns {
+                break;
             }
-            _ => writer.integers([m / 256, m, m / 128, m]),
+            block = blocks.next(random, unit, done);
         }
+        scales::<N>(writer, random, regime);
     }
+    if blocks.drawn { (writer.place() - begin) as u32 } else { 0 }
 }
 
 /// A share or a keep factor in Q31.
@@ -125,13 +197,13 @@ fn share(random: &mut Random) -> i32 {
     }
 }
 
-fn norm<F: Form>(writer: &mut Writer<'_>, random: &mut Random, shape: Shape, count: usize, regime: Regime) {
+fn norm<F: Form>(writer: &mut Writer<'_>, random: &mut Random, shape: Shape, regime: Regime) {
     let divisor = shape.hidden as u32 + random.below(3);
     let per_gate = random.below(3) == 0;
     // The norm over `W x` from its inputs, where they are few.
     let from_inputs = F::SEPARATE && shape.inputs <= FEW && random.below(2) == 0;
     let shift = if from_inputs { 1 + random.below(32) } else { 0 };
-    writer.integers([divisor as i32, per_gate.into(), count as i32, shift as i32]);
+    writer.integers([divisor as i32, per_gate.into(), 0, shift as i32]);
     for norm in 0..4 {
         let used = (norm == 0 && !from_inputs) || (norm > 0 && norm < 3 && F::SEPARATE);
         let epsilon = u64::from(random.bits()) << random.below(28);
@@ -163,33 +235,52 @@ fn norm<F: Form>(writer: &mut Writer<'_>, random: &mut Random, shape: Shape, cou
     }
 }
 
-/// Writes an LSTM's record.
-fn lstm_record<'m, F: Form>(memory: &'m mut [u64], random: &mut Random, shape: Shape, regime: Regime) -> (Option<&'m [u8]>, i32) {
-    let before = shape.inputs % 4;
+/// Writes an LSTM's record. Also the magnitude of x and h that takes sums to their ends.
+fn lstm_record<'m, N: Twin, F: Form>(
+    memory: &'m mut [u64],
+    random: &mut Random,
+    shape: Shape,
+    regime: Regime,
+) -> (Option<&'m [u8]>, i32) {
+    let before = shape.inputs % N::COLUMNS_MULTIPLE;
     let columns = if F::SEPARATE { shape.inputs } else { shape.inputs + shape.hidden };
     let blocks = Blocks::new(random, columns.next_multiple_of(4));
     let recurrent = Blocks::new(random, (before + shape.hidden).next_multiple_of(4));
+    // Without the pair's bound x and h may be as large as they are in any file.
+    let edge = if N::ROW_MAJOR { 8191 } else { blocks.edge_input() };
     let mut writer = Writer::new(memory);
     let reads_zoned = random.below(2) as i32;
-    writer.integers([share(random), share(random), blocks.count as i32, reads_zoned]);
+    let parameters = writer.place();
+    writer.integers([share(random), share(random), 0, reads_zoned]);
     if F::FORM.kept {
         writer.integers([share(random), share(random), 0, 0]);
     }
+    let of_norm = writer.place();
     if F::NORM {
-        norm::<F>(&mut writer, random, shape, if F::SEPARATE { recurrent.count } else { 0 }, regime);
+        norm::<F>(&mut writer, random, shape, regime);
     }
     if F::SEPARATE {
-        rows(&mut writer, random, shape.hidden, before..before + shape.hidden, &recurrent, regime);
+        let columns = before..before + shape.hidden;
+        if N::ROW_MAJOR {
+            row_major::<N>(&mut writer, random, shape.hidden, columns, edge, regime);
+        } else {
+            let words = rows::<N>(&mut writer, random, shape.hidden, columns, recurrent, regime);
+            writer.replace(of_norm + 2, words);
+        }
     }
-    rows(&mut writer, random, shape.hidden, 0..columns, &blocks, regime);
-    (writer.finish(RecordKind::Lstm, F::FORM.number(), shape.inputs, shape.hidden), edge_input(&blocks))
+    if N::ROW_MAJOR {
+        row_major::<N>(&mut writer, random, shape.hidden, 0..columns, edge, regime);
+    } else {
+        let words = rows::<N>(&mut writer, random, shape.hidden, 0..columns, blocks, regime);
+        writer.replace(parameters + 2, words);
+    }
+    (writer.finish(RecordKind::Lstm, F::FORM.number(), shape.inputs, shape.hidden), edge)
 }
 
 /// Everything that a step reads and writes.
-#[derive(Clone)]
-struct State {
+struct State<N: Twin> {
     xh: Aligned,
-    c: [i32; LARGEST],
+    c: [N::Cell; LARGEST],
     wide: [i32; LARGEST],
 }
 
@@ -198,20 +289,22 @@ struct State {
 #[repr(C, align(8))]
 struct Aligned([i16; COLUMNS]);
 
-impl State {
+impl<N: Twin> State<N> {
     fn new(random: &mut Random, shape: Shape, regime: Regime, edge: i32) -> Self {
-        let mut state = State { xh: Aligned([0; COLUMNS]), c: [0; LARGEST], wide: [0; LARGEST] };
+        let mut state = State { xh: Aligned([0; COLUMNS]), c: [N::Cell::ZERO; LARGEST], wide: [0; LARGEST] };
         for value in &mut state.xh.0[..shape.inputs + shape.hidden] {
             *value = activation(random, regime, edge);
         }
-        let bits = if regime == Regime::Wild { 31 } else { 24 };
+        let wild = regime == Regime::Wild;
         for (c, wide) in state.c.iter_mut().zip(&mut state.wide) {
-            (*c, *wide) = (random.magnitude(bits), random.magnitude(if regime == Regime::Wild { 31 } else { 21 }));
-            if regime == Regime::Wild && random.below(8) == 0 {
-                *c = if random.below(2) == 0 { i32::MIN } else { i32::MAX };
-            }
+            *c = N::cell(random, wild);
+            *wide = random.magnitude(if wild { 31 } else { 21 });
         }
         state
+    }
+
+    fn twin(&self) -> Self {
+        State { xh: self.xh.clone(), ..*self }
     }
 }
 
@@ -223,19 +316,19 @@ fn activation(random: &mut Random, regime: Regime, edge: i32) -> i16 {
     }
 }
 
-/// Drives one layer of a random kind; the kernel and the portable code each keep a state of their own.
-pub fn lstm<F: Form>(memory: &mut [u64], random: &mut Random, shape: Shape, tally: &mut Tally) {
+/// Drives one layer; the kernel and the portable code each keep a state of their own.
+pub fn lstm<N: Twin, F: Form>(memory: &mut [u64], random: &mut Random, shape: Shape, tally: &mut Tally) {
     let regime = regime(random);
-    let (record, edge) = lstm_record::<F>(memory, random, shape, regime);
-    let Some(weights) = record.and_then(bound::<F>) else {
+    let (record, edge) = lstm_record::<N, F>(memory, random, shape, regime);
+    let Some(weights) = record.and_then(bound::<N, F>) else {
         tally.refused += 1;
         return;
     };
-    let mut fast = State::new(random, shape, regime, edge);
-    let mut slow = fast.clone();
+    let mut fast = State::<N>::new(random, shape, regime, edge);
+    let mut slow = fast.twin();
     for _ in 0..STEPS {
-        step::<F>(|w, xh, c, wide, z, h| <Int8>::lstm::<F>(w, xh, c, wide, z, h), &weights, &mut fast, shape);
-        step::<F>(|w, xh, c, wide, z, h| portable::lstm_int8::<F>(w, xh, c, wide, z, h), &weights, &mut slow, shape);
+        step::<N, F>(|w, xh, c, wide, z, h| N::lstm::<F>(w, xh, c, wide, z, h), &weights, &mut fast, shape);
+        step::<N, F>(|w, xh, c, wide, z, h| N::portable::<F>(w, xh, c, wide, z, h), &weights, &mut slow, shape);
         tally.step(fast.xh.0 == slow.xh.0 && fast.c == slow.c && fast.wide == slow.wide);
         for index in 0..shape.inputs {
             let x = activation(random, regime, edge);
@@ -244,24 +337,24 @@ pub fn lstm<F: Form>(memory: &mut [u64], random: &mut Random, shape: Shape, tall
     }
 }
 
-fn bound<F: Form>(record: &[u8]) -> Option<LstmInt8<'_, F>> {
-    <Int8>::bind_lstm::<F>(&Cursor::new(record).next(RecordKind::Lstm).ok()?).ok()
+fn bound<N: Twin, F: Form>(record: &[u8]) -> Option<N::Lstm<'_, F>> {
+    N::bind_lstm::<F>(&Cursor::new(record).next(RecordKind::Lstm).ok()?).ok()
 }
 
-type Scratch = [[i32; 4]; 2 * LARGEST];
+type Scratch = [[i32; 4]];
 
-fn step<F: Form>(
-    kernel: impl Fn(&LstmInt8<'_, F>, &[i16], &mut [i32], &mut [i32], &mut [[i32; 4]], &mut [i16]),
-    weights: &LstmInt8<'_, F>,
-    state: &mut State,
+fn step<N: Twin, F: Form>(
+    kernel: impl Fn(&N::Lstm<'_, F>, &[i16], &mut [N::Cell], &mut [i32], &mut Scratch, &mut [i16]),
+    weights: &N::Lstm<'_, F>,
+    state: &mut State<N>,
     shape: Shape,
 ) {
     let Shape { inputs, hidden } = shape;
     let mut h = [0i16; LARGEST];
     // Whatever is in it.
-    let mut scratch: Scratch = [[-1; 4]; 2 * LARGEST];
+    let mut scratch = [[-1; 4]; 2 * LARGEST];
     let rows = hidden * F::FORM.scratch_rows();
-    let columns = (inputs + hidden).next_multiple_of(4);
+    let columns = (inputs + hidden).next_multiple_of(N::COLUMNS_MULTIPLE);
     let wide = if F::HIDDEN { hidden } else { 0 };
     let (xh, h) = (&state.xh.0[..columns], &mut h[..hidden]);
     kernel(weights, xh, &mut state.c[..hidden], &mut state.wide[..wide], &mut scratch[..rows], h);

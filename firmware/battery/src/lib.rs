@@ -2,7 +2,7 @@
 //!
 //! Nothing is needed but memory: layers are drawn from a seed, with typical weights, with numbers anywhere in their formats, and with the
 //! largest sums that the format admits; odd and even sizes from 1 to 40 inputs and units, one block of columns and several, all cells,
-//! and heads. [`run`] is for any board to call.
+//! heads, both orders of weights and both cells' arithmetics. [`run`] is for any board to call.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -10,6 +10,7 @@ mod battery;
 mod float;
 mod int8;
 mod random;
+mod twin;
 mod writer;
 
-pub use battery::{MEMORY, Report, run};
+pub use battery::{MEMORY, Report, Suite, run};

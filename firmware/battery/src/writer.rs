@@ -28,6 +28,25 @@ impl<'a> Writer<'a> {
         self.used += 1;
     }
 
+    /// The place of the next word.
+    pub fn place(&self) -> usize {
+        self.used
+    }
+
+    /// A word in another one's place.
+    pub fn replace(&mut self, place: usize, word: u32) {
+        if let Some(old) = self.words.get_mut(place) {
+            *old = word;
+        }
+    }
+
+    /// Keeps of a word the bits that a mask has.
+    pub fn mask(&mut self, place: usize, mask: u32) {
+        if let Some(word) = self.words.get_mut(place) {
+            *word &= mask;
+        }
+    }
+
     /// Integers.
     pub fn integers<const N: usize>(&mut self, values: [i32; N]) {
         values.into_iter().for_each(|value| self.word(value as u32));

@@ -30,33 +30,28 @@ pub(super) struct Products<C, F> {
     stream: *const u32,
     /// `r1`
     saved: *mut Saved,
-    /// `r2`: columns of the first block.
+    /// `r2`: which entry of the loop a unit begins with, see [`super::products::blocks`].
     first: u32,
     /// `r3`
     unused: MaybeUninit<u32>,
     /// 0
     columns: *const i16,
-    /// 4: where the first block enters the loop; set by the assembly.
+    /// 4: where a unit begins; set by the assembly.
     entry: MaybeUninit<u32>,
     /// 8 to 36: in the order of the registers `r7`-`r12` and `lr`.
     constants: C,
-    /// 36: where the block ends, less a byte where there are several.
+    /// 36: where the block ends, less a byte where others follow it, less two where it is the last of several.
     block_end: *const i16,
-    /// 40: where the last block ends.
-    end: *const i16,
-    /// 44: A accumulators of the blocks that are done.
+    /// 40: A accumulators of the blocks that are done.
     extracted: [i32; 2],
-    /// 52: the next block.
-    next: *const u32,
-    /// 56: the second block.
-    second: *const u32,
-    /// 60: `block_end` of the first block.
-    first_end: *const i16,
-    /// 64
+    /// 48
     saved_again: *mut Saved,
-    /// 68
+    /// 52
     further: F,
 }
+
+/// The entry of units whose columns are in blocks.
+const IN_BLOCKS: u32 = 8;
 
 impl<C, F> Products<C, F> {
     /// For `units` rows of four gates over these columns; none where their numbers disagree.
@@ -64,27 +59,22 @@ impl<C, F> Products<C, F> {
     pub fn new(rows: &Rows<'_>, units: usize, columns: Columns<'_>, saved: &mut Saved, constants: C, further: F) -> Option<Self> {
         const { assert!(size_of::<C>() == 28) }
         let Columns(columns) = columns;
-        let (first, rest) = rows.blocks.split_first()?;
-        if units == 0 || columns.len() != rows.columns || units.checked_mul(rows.columns + 8)? != rows.stream.len() {
+        if units == 0 || units != rows.units || columns.len() != rows.columns {
             return None;
         }
         // Addresses that are compared, and never read from.
         let columns = columns.as_ptr_range();
-        let first_end = columns.start.wrapping_add(*first as usize).wrapping_byte_sub((!rest.is_empty()).into());
+        let first = if rows.in_blocks { IN_BLOCKS } else { rows.columns as u32 / 2 % 8 };
         Some(Products {
             stream: rows.stream.as_ptr(),
             saved,
-            first: *first,
+            first,
             unused: MaybeUninit::uninit(),
             columns: columns.start,
             entry: MaybeUninit::uninit(),
             constants,
-            block_end: first_end,
-            end: columns.end,
+            block_end: columns.end,
             extracted: [0; 2],
-            next: rest.as_ptr(),
-            second: rest.as_ptr(),
-            first_end,
             saved_again: saved,
             further,
         })

@@ -48,35 +48,51 @@ macro_rules! four_columns {
     };
 }
 
-/// Saves the registers, `r1`: where, and finds the entry of the first block, `r2`: its columns.
+/// Saves the registers, `r1`: where, and finds the entry of units, `r2`: its number in the table.
 macro_rules! enter {
     () => {
-        concat!(
-            "stm r1, {{r4-r11, lr}}\n",
-            "ubfx r2, r2, #2, #2\n",
-            "adr r3, 26f\n",
-            "ldr r3, [r3, r2, lsl #2]\n",
-            "str r3, [sp, #4]\n",
-        )
+        concat!("stm r1, {{r4-r11, lr}}\n", "adr r3, 26f\n", "ldr r3, [r3, r2, lsl #2]\n", "str r3, [sp, #4]\n",)
     };
 }
 
 /// Restores the registers and returns.
 macro_rules! leave {
     () => {
-        concat!("ldr r1, [sp, #64]\n", "ldm r1, {{r4-r11, pc}}\n")
+        concat!("ldr r1, [sp, #48]\n", "ldm r1, {{r4-r11, pc}}\n")
     };
 }
 
 /// A unit's accumulators times their multipliers: `i f g o` in `r3 r4 r5 r6`. Falls out at its end; `r7`-`r12` and `lr` are used up.
 ///
 /// A block is entered where as many columns are left of sixteen as it has beyond a multiple of them. The compared address is the last
-/// column's end where the rows are one block. Where there are more it is one byte less, in each of them, so that `bhi` is taken.
+/// column's end where it is the unit's only block. Where there are several it is a byte or two less, so that `bhi` is taken.
+///
+/// Where columns are in blocks, a unit enters at 29, which reads the block's word `2*columns - k`, k the bytes that the compared address
+/// is less. A quarter of that, rounded down, tells the entry: 2 g, or 2 g - 1, of g groups of four columns.
 macro_rules! products {
     () => {
         concat!(
             "ldm r0!, {{r3, r4, r5, r6}}\n",
             "ldm sp, {{r1, pc}}\n",
+            // The end of one of several blocks: A += (R - B) >> 8.
+            "30: subs r3, r3, r4\n",
+            "subs r5, r5, r6\n",
+            "ldrd r7, r8, [sp, #40]\n",
+            "lsls r2, r2, #31\n",
+            "add r3, r7, r3, asr #8\n",
+            "add r5, r8, r5, asr #8\n",
+            "bpl 31f\n",
+            // The next block: R begins as B, which runs through.
+            "strd r3, r5, [sp, #40]\n",
+            "mov r3, r4\n",
+            "mov r5, r6\n",
+            "29: ldr r2, [r0], #4\n",
+            "add r7, r1, r2\n",
+            "ubfx r2, r2, #2, #3\n",
+            "str r7, [sp, #36]\n",
+            "tbh [pc, r2, lsl #1]\n",
+            "27: .hword (20f-27b)/2, (25f-27b)/2, (25f-27b)/2, (22f-27b)/2\n",
+            ".hword (22f-27b)/2, (24f-27b)/2, (24f-27b)/2, (20f-27b)/2\n",
             "20: ldm r1!, {{r2, r7, r8, r9}}\n",
             four_columns!("r2", "r7"),
             "21:\n",
@@ -88,7 +104,7 @@ macro_rules! products {
             "ldr r2, [sp, #36]\n",
             "cmp r1, r2\n",
             "blo 20b\n",
-            "bhi 30f\n",
+            "bhi 30b\n",
             "subs r3, r3, r4\n",
             "subs r5, r5, r6\n",
             "ldm r0!, {{r7, r8, r9, r10}}\n",
@@ -100,7 +116,7 @@ macro_rules! products {
     };
 }
 
-/// What is out of the way: entries for odd groups of four columns, and the ends of blocks where there are several.
+/// What is out of the way: entries for odd groups of four columns, and the end of the last of several blocks.
 macro_rules! blocks {
     () => {
         concat!(
@@ -109,39 +125,14 @@ macro_rules! blocks {
             "25: ldm r1!, {{r8, r9}}\n",
             "b 23b\n",
             ".p2align 2\n",
-            "26: .word 20b+1, 25b+1, 22b+1, 24b+1\n",
-            // A += (R - B) >> 8.
-            "30: subs r3, r3, r4\n",
-            "subs r5, r5, r6\n",
-            "add r7, sp, #44\n",
-            "ldm r7, {{r8, r9, r10}}\n",
-            "add r8, r8, r3, asr #8\n",
-            "add r9, r9, r5, asr #8\n",
-            "ldr r2, [sp, #40]\n",
-            "cmp r1, r2\n",
-            "beq 31f\n",
-            // The next block: R begins as B, which runs through.
-            "ldr r11, [r10], #4\n",
-            "stm r7, {{r8, r9, r10}}\n",
-            "mov r3, r4\n",
-            "mov r5, r6\n",
-            "add r2, r1, r11, lsl #1\n",
-            "subs r2, #1\n",
-            "str r2, [sp, #36]\n",
-            "ubfx r11, r11, #2, #2\n",
-            "adr r12, 26b\n",
-            "ldr pc, [r12, r11, lsl #2]\n",
-            // The last block: what was extracted, and the state for the next unit.
-            "31: mov r3, r8\n",
-            "mov r5, r9\n",
-            "mov r8, #0\n",
-            "mov r9, #0\n",
-            "ldrd r10, r2, [sp, #56]\n",
-            "stm r7, {{r8, r9, r10}}\n",
-            "str r2, [sp, #36]\n",
+            // By twice the groups of four columns, of which no number is odd where they are one block; then units in blocks.
+            "26: .word 20b+1, 25b+1, 25b+1, 22b+1, 22b+1, 24b+1, 24b+1, 20b+1, 29b+1\n",
+            // The last of several blocks.
+            "31: movs r2, #0\n",
+            "strd r2, r2, [sp, #40]\n",
             "ldm r0!, {{r7, r8, r9, r10}}\n",
             "lsls r7, r7, #8\n",
-            "lsl r9, r9, #8\n",
+            "lsls r9, r9, #8\n",
             "b 28b\n",
         )
     };

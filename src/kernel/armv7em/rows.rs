@@ -54,8 +54,8 @@ fn run(rows: &Rows<'_>, columns: Columns<'_>, bound: u32, sums: bool, z: &mut [[
     let place = z.as_mut_ptr_range();
     let sink = Sink { place: [place.start, place.end], first: 0, second: [0; 2], bound, then: sums.into() };
     let frame = Products::new(rows, units, columns, &mut saved, sink, outcome.as_mut_ptr())?;
-    // SAFETY: `Products` holds as many units as the stream has and `z` takes, whose blocks were checked to add up to the columns when
-    // they were bound. `outcome` is written before the assembly returns.
+    // SAFETY: `Products` holds as many units as the stream has and `z` takes; the stream was checked to hold them whole when it was
+    // bound, their blocks with all columns once. `outcome` is written before the assembly returns.
     Some(unsafe {
         rows_and_sums(frame);
         outcome.assume_init()
@@ -99,7 +99,7 @@ unsafe extern "C" fn rows_and_sums(frame: Products<Sink, *mut Outcome>) {
         "stm r2, {{r7, r8, r9, r10, r11}}",
         "cmp r7, r8",
         "bne 10b",
-        "45: ldr r2, [sp, #68]",
+        "45: ldr r2, [sp, #52]",
         "stm r2, {{r9, r10, r11, r12}}",
         leave!(),
         "40: mvn r12, #0",

@@ -17,8 +17,8 @@ pub(super) fn lstm<F: Form>(weights: &LstmInt8<'_, F>, columns: Columns<'_>, c: 
     let mut saved = Saved::uninit();
     let Some((cell, further)) = Cell::new(c, h).zip(Further::new(weights, wide, units)) else { return };
     let Some(frame) = Products::new(&weights.rows, units, columns, &mut saved, cell, further) else { return };
-    // SAFETY: `Products` holds as many units as the stream has, whose blocks were checked to add up to the columns when they were bound;
-    // `Cell` and `Further` hold the ends of slices of as many elements as there are units.
+    // SAFETY: `Products` holds as many units as the stream has, which was checked to hold them whole when it was bound, their blocks with
+    // all columns once; `Cell` and `Further` hold the ends of slices of as many elements as there are units.
     unsafe { step::<F>(frame) }
 }
 
@@ -45,6 +45,6 @@ unsafe extern "C" fn step<F: Form>(frame: Products<Cell, MaybeUninit<Further>>) 
         kept = const F::FORM.kept as u32,
         cell = const F::CELL as u32,
         hidden = const F::HIDDEN as u32,
-        further = const 68,
+        further = const 52,
     )
 }

@@ -62,6 +62,14 @@ fn multiplier16(multiplier: i32, largest: i64) -> Option<Multiplier16> {
     (product <= i64::from(i32::MAX)).then_some(scale)
 }
 
+/// The largest activation of each of the columns of x of layer `index`. `limits`: of each column of a sample.
+pub(super) fn largest_inputs(index: usize, inputs: usize, limits: &[f32]) -> Vec<i64> {
+    if index > 0 {
+        return vec![i64::from(ACTIVATION_ONE); inputs];
+    }
+    limits.iter().map(|limit| limit.ceil() as i64).cycle().take(inputs).collect()
+}
+
 /// The rows with scales of 16 bits. `largest`: the largest activation of each column.
 fn rows16(rows: &QuantizedRows, largest: &[i64], number: usize) -> Result<PlainRows> {
     let mut scales = Vec::with_capacity(rows.multiplier.len());
@@ -82,17 +90,15 @@ fn rows16(rows: &QuantizedRows, largest: &[i64], number: usize) -> Result<PlainR
 
 fn norm(norm: &QuantizedNorm, layout: Layout, inputs: usize) -> Vec<u8> {
     let QuantizedNorm { divisor, per_gate, epsilon: [x, h, c], affine, from_inputs, recurrent } = norm;
-    let blocks = recurrent.as_ref().map_or(0, |rows| rows.blocks.len() as u32);
-    let shift = from_inputs.as_ref().map_or(0, |from_inputs| from_inputs.shift);
-    let parameters = [*divisor, u32::from(*per_gate), blocks, shift];
-    let from_inputs = from_inputs.as_ref().map(|norm| [bytes(&norm.constants), bytes(&padded(&norm.triangles))].concat());
-    let recurrent =
+    let (words, recurrent) =
         recurrent.as_ref().map(|rows| PlainRows::recurrent(rows, inputs).write(layout, inputs, true)).unwrap_or_default();
+    let shift = from_inputs.as_ref().map_or(0, |from_inputs| from_inputs.shift);
+    let parameters = [*divisor, u32::from(*per_gate), words, shift];
+    let from_inputs = from_inputs.as_ref().map(|norm| [bytes(&norm.constants), bytes(&padded(&norm.triangles))].concat());
     [bytes(&parameters), bytes(&[*x, *h, *c, 0]), bytes(affine), &from_inputs.unwrap_or_default(), &recurrent].concat()
 }
 
-fn write_lstm(writer: &mut Writer, layer: &QuantizedLstm, number: usize, limit: i64, packing: Packing) -> Result<()> {
-    let parameters = [layer.blend_cell, layer.blend_hidden, layer.rows.blocks.len() as i32, i32::from(layer.reads_zoned)];
+fn write_lstm(writer: &mut Writer, layer: &QuantizedLstm, number: usize, limits: &[i64], packing: Packing) -> Result<()> {
     let [candidate, cell] = layer.keep;
     let keep = [candidate, cell, 0, 0];
     let keep: &[u8] = if layer.form.kept { bytes(&keep) } else { &[] };
@@ -104,13 +110,14 @@ fn write_lstm(writer: &mut Writer, layer: &QuantizedLstm, number: usize, limit: 
             )));
         }
         CellFormat::Cell16 => {
-            let mut largest = vec![limit; layer.inputs];
+            let mut largest = limits.to_vec();
             largest.resize(layer.rows.columns, i64::from(ACTIVATION_ONE));
             (rows16(&layer.rows, &largest, number)?, false)
         }
     };
     let norm = layer.norm.as_ref().map(|norm_| norm(norm_, packing.layout, layer.inputs)).unwrap_or_default();
-    let rows = rows.write(packing.layout, 0, exact);
+    let (words, rows) = rows.write(packing.layout, 0, exact);
+    let parameters = [layer.blend_cell, layer.blend_hidden, words as i32, i32::from(layer.reads_zoned)];
     let tensors = [bytes(&parameters), keep, &norm, &rows];
     writer.record(RecordKind::Lstm, layer.form.number(), layer.inputs, layer.hidden, &tensors)
 }
@@ -121,10 +128,9 @@ pub(super) fn write_integer(
     packing: Packing,
     intervals: Option<IntervalTable<'_>>,
 ) -> Result<()> {
-    let input_limit = network.inputs.iter().fold(0.0f32, |most, [.., limit]| most.max(*limit));
+    let limits: Vec<f32> = network.inputs.iter().map(|[.., limit]| *limit).collect();
     for (index, layer) in network.layers.iter().enumerate() {
-        let limit = if index == 0 { input_limit.ceil() as i64 } else { i64::from(ACTIVATION_ONE) };
-        write_lstm(writer, layer, index + 1, limit, packing)?;
+        write_lstm(writer, layer, index + 1, &largest_inputs(index, layer.inputs, &limits), packing)?;
     }
     let QuantizedDense { inputs, outputs, weights, bias, scale, norm } = &network.head;
     let rows: Vec<i8> = weights.chunks_exact(*inputs).flat_map(padded).collect();

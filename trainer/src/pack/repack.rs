@@ -1,9 +1,11 @@
 //! A model file in another order of weights: the same numbers, the same bits of every forecast.
 
+use embedded_rnn::arithmetic::ACTIVATION_ONE;
 use embedded_rnn::image::{Arithmetic, Image, Layout, LoadError, RECORD_HEADER_LENGTH, RecordHeader, RecordKind};
 use embedded_rnn::network::{CellForm, NormForm};
 
-use super::rows::PlainRows;
+use super::integer::largest_inputs;
+use super::rows::{PlainRows, Shape};
 use super::writer::Writer;
 use crate::error::Result;
 use crate::evaluate::device::{DeviceModel, ModelBytes};
@@ -28,17 +30,26 @@ fn word(parameters: &[u8], index: usize) -> Option<usize> {
     usize::try_from(i32::from_le_bytes(*bytes)).ok()
 }
 
-/// The tensors of an LSTM record in another layout; nothing if they do not fit the record's shape.
-fn lstm(header: RecordHeader, tensors: &[u8], [from, to]: [Layout; 2], exact: bool) -> Option<Vec<u8>> {
+/// A number over a word of what is packed.
+fn set_word(packed: &mut [u8], at: usize, index: usize, value: u32) {
+    packed[at + 4 * index..][..4].copy_from_slice(&value.to_le_bytes());
+}
+
+/// The tensors of an LSTM record in another layout; nothing if they do not fit the record's shape. `largest`: of each column of x.
+fn lstm(header: RecordHeader, tensors: &[u8], [from, to]: [Layout; 2], exact: bool, largest: &[i64]) -> Option<Vec<u8>> {
     let form = CellForm::from_number(header.form)?;
     let (inputs, hidden) = (usize::from(header.inputs), usize::from(header.outputs));
     let mut tensors = Tensors { rest: tensors };
     let mut packed = Vec::new();
-    let rows = |tensors: &mut Tensors<'_>, packed: &mut Vec<u8>, before, count, columns| {
-        let (rows, length) = PlainRows::read(tensors.rest, from, before, exact, [count, hidden, columns])?;
-        packed.extend(rows.write(to, before, exact));
-        tensors.take(length).map(|_| ())
+    // Gives the words that the parameters have to tell.
+    let rows = |tensors: &mut Tensors<'_>, packed: &mut Vec<u8>, before, words, largest: &[i64]| {
+        let shape = Shape { hidden, columns: largest.len(), before, words, largest };
+        let (rows, length) = PlainRows::read(tensors.rest, from, exact, shape)?;
+        let (words, units) = rows.write(to, before, exact);
+        packed.extend(units);
+        tensors.take(length).map(|_| words)
     };
+    let of_h = vec![i64::from(ACTIVATION_ONE); hidden];
     let parameters = tensors.take(16)?;
     packed.extend(parameters);
     if form.kept {
@@ -46,6 +57,7 @@ fn lstm(header: RecordHeader, tensors: &[u8], [from, to]: [Layout; 2], exact: bo
     }
     if form.norm != NormForm::None {
         let norm = tensors.take(16)?;
+        let at = packed.len();
         packed.extend(norm);
         let rows_of_unit = match (form.separate(), word(norm, 3)?) {
             (false, _) => 2,
@@ -58,11 +70,13 @@ fn lstm(header: RecordHeader, tensors: &[u8], [from, to]: [Layout; 2], exact: bo
             packed.extend(tensors.take(32 + 4 * (blocks * InputStatistics::length(inputs)).next_multiple_of(4))?);
         }
         if form.separate() {
-            rows(&mut tensors, &mut packed, inputs, word(norm, 2)?, hidden)?;
+            let words = rows(&mut tensors, &mut packed, inputs, word(norm, 2)?, &of_h)?;
+            set_word(&mut packed, at, 2, words);
         }
     }
-    let columns = if form.separate() { inputs } else { inputs + hidden };
-    rows(&mut tensors, &mut packed, 0, word(parameters, 2)?, columns)?;
+    let columns = if form.separate() { largest.to_vec() } else { [largest, &of_h].concat() };
+    let words = rows(&mut tensors, &mut packed, 0, word(parameters, 2)?, &columns)?;
+    set_word(&mut packed, 0, 2, words);
     tensors.rest.is_empty().then_some(packed)
 }
 
@@ -94,6 +108,7 @@ pub fn repack(bytes: &ModelBytes, layout: Layout) -> Result<std::result::Result<
         .chain(skip.then_some(RecordKind::Skip))
         .chain([RecordKind::SelfTest]);
     let mut at = bytes.as_slice().len() - records.remaining();
+    let (mut limits, mut layer) = (Vec::new(), 0);
     for kind in kinds {
         let header = match records.next(kind) {
             Ok(record) => record.header(),
@@ -102,8 +117,14 @@ pub fn repack(bytes: &ModelBytes, layout: Layout) -> Result<std::result::Result<
         let tensors = &bytes.as_slice()[at + RECORD_HEADER_LENGTH..][..header.length as usize];
         at = bytes.as_slice().len() - records.remaining();
         let (inputs, outputs) = (header.inputs.into(), header.outputs.into());
+        if kind == RecordKind::Scaling {
+            let floats = tensors.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
+            limits = floats.skip(2).step_by(3).collect();
+        }
         if kind == RecordKind::Lstm {
-            let Some(packed) = lstm(header, tensors, layouts, exact) else {
+            let largest = largest_inputs(layer, header.inputs.into(), &limits);
+            layer += 1;
+            let Some(packed) = lstm(header, tensors, layouts, exact, &largest) else {
                 return Ok(Err(LoadError::Malformed { record: kind }));
             };
             writer.record(kind, header.form, inputs, outputs, &[&packed])?;

@@ -3,7 +3,7 @@
 //! x and h share one Q format, so that they share an accumulator. h lies within ±1; x is brought to a comparable range by a power of
 //! two that the first layer's weights take back. Too small a scale wastes x's bits, too large a one wastes the weights' (x and h share
 //! a row scale) and strains the accumulators. The choice is measured: the scale whose integer pre-activations are nearest to the exact
-//! ones over the calibration windows' steps.
+//! ones over the calibration windows' steps, where what a finer one gains is more than what it costs in accumulations.
 
 use embedded_rnn::arithmetic::ACTIVATION_ONE;
 
@@ -11,7 +11,7 @@ use super::layer::{self, QuantizedLstm};
 use super::rounding::RowRounding;
 use super::row::{ONE, Row};
 use super::trace::{Steps, Trace, entering};
-use super::{QuantizedNetwork, head, skip};
+use super::{QuantizedNetwork, bound, head, skip};
 use crate::config::Rounding;
 use crate::error::{Error, Result};
 use crate::fold::FoldedNetwork;
@@ -29,24 +29,43 @@ const LARGEST_APART: f64 = 16512.0;
 /// Candidate scales are `2^e`.
 const EXPONENTS: std::ops::RangeInclusive<i32> = -4..=4;
 
-/// Mean square of integer minus exact pre-activations of a layer; of those of x alone where they are normalized `apart`.
-fn error(plain: &PlainLstm, apart: bool, steps: &Steps, scale: f64) -> f64 {
+/// An extra accumulation in every unit must take so much of the mean square error away.
+const OF_AN_ACCUMULATION: f64 = 0.3;
+
+/// Rows that exceed a bound by less become coarser instead.
+const SLACK: f64 = 1.25;
+
+/// The least share of the largest limit of all input columns that one has: a column that hardly moved in the calibration windows may.
+const LEAST_LIMIT: f64 = 0.125;
+
+/// Mean square of integer minus exact pre-activations of a layer; of those of x alone where they are normalized `apart`. Dearer by what
+/// the rows ask for in extra accumulations. `limits`: the largest activation of each column of x.
+fn cost(plain: &PlainLstm, apart: bool, steps: &Steps, scale: f64, limits: &[i64]) -> f64 {
     let inputs = plain.inputs;
     let activation = |k: usize, value: f64| (value * if k < inputs { scale * ONE } else { ONE }).round();
     let quantized_steps: Vec<Vec<f64>> =
         steps.iter().map(|step| step.iter().enumerate().map(|(k, value)| activation(k, *value)).collect()).collect();
     let recurrent = if apart { 0 } else { plain.hidden };
+    let mut largest = limits.to_vec();
+    largest.resize(inputs + recurrent, i64::from(ACTIVATION_ONE));
     let mut sum = 0.0;
+    let mut extra = vec![0; plain.hidden];
     for (r, (w, u)) in plain.w.chunks_exact(plain.inputs).zip(plain.u.chunks_exact(plain.hidden)).enumerate() {
         let weights: Vec<f64> = w.iter().map(|w| w / scale).chain(u[..recurrent].iter().copied()).collect();
         let row = Row::round(&weights, plain.b[r], 1.0);
+        if matches!(r / plain.hidden, 0 | 2) {
+            let accumulations = bound::largest(&row, &largest) as f64 / (SLACK * bound::PAIR_BOUND as f64);
+            let extra = &mut extra[r % plain.hidden];
+            *extra = (accumulations as usize).max(*extra);
+        }
         for (step, quantized) in steps.iter().zip(&quantized_steps) {
             let exact: f64 = w.iter().chain(&u[..recurrent]).zip(step).map(|(w, x)| w * x).sum();
             let integer: f64 = row.weights.iter().zip(quantized).map(|(w, x)| f64::from(*w) * x).sum();
             sum += (integer * row.scale / ONE - exact).powi(2);
         }
     }
-    sum / (quantized_steps.len() * 4 * plain.hidden).max(1) as f64
+    let error = sum / (quantized_steps.len() * 4 * plain.hidden).max(1) as f64;
+    error * (1.0 + OF_AN_ACCUMULATION * extra.iter().sum::<usize>() as f64 / plain.hidden.max(1) as f64)
 }
 
 /// Quantizes a network that was folded for integers. `windows`: calibration windows of the transformed domain, `[lookback][F]`,
@@ -64,35 +83,45 @@ pub fn quantize_and_restore(
     let first = &network.layers[0].weights;
     let compensated = rounding == Rounding::Compensated;
     let trace = Trace::of(network, windows);
-    let largest = trace.layers[0].largest_input();
+    let features = network.features();
+    let by_column = trace.layers[0].largest_inputs(features);
+    let largest = by_column.iter().fold(0.0f64, |most, largest| if largest.is_finite() { most.max(*largest) } else { f64::NAN });
     let steps = trace.layers[0].thinned(STEPS, trace.period);
     if steps.values.is_empty() || !largest.is_finite() {
         return Err(Error::failed("quantization needs calibration windows of finite values"));
     }
-    let limit = |scale: f64| (largest.max(f64::MIN_POSITIVE) * HEADROOM * scale * ONE).ceil().min(32767.0);
+    let limits = |scale: f64| -> Vec<i64> {
+        let limit = |column: &f64| (column.max(LEAST_LIMIT * largest).max(f64::MIN_POSITIVE) * HEADROOM * scale * ONE).ceil();
+        by_column.iter().map(|column| limit(column).min(32767.0) as i64).collect()
+    };
+    let of_inputs = |limits: &[i64]| -> Vec<i64> { limits.iter().copied().cycle().take(first.inputs).collect() };
     // Where x has its rows to itself, the finest scale would always be the best: it ends where the rows would pay for it.
     let apart = layer::form(&network.layers[0]).separate();
     let most = if apart { LARGEST_APART / HEADROOM } else { 32767.0 };
     let candidates = EXPONENTS.map(|e| 2f64.powi(e)).filter(|scale| largest * scale * ONE <= most);
-    let measured = candidates.map(|scale| (error(first, apart, &steps, scale), scale));
+    let measured = candidates.map(|scale| (cost(first, apart, &steps, scale, &of_inputs(&limits(scale))), scale));
     let Some((_, scale)) = measured.min_by(|a, b| a.0.total_cmp(&b.0)) else {
         return Err(Error::failed(format!(
             "an input of {largest:.0} deviations cannot be quantized: remove outliers from the series or use a value transform"
         )));
     };
-    let limit = limit(scale);
-    let mut notes = vec![format!("input: scale 2^{:.0}, clamped at ±{:.1} deviations", scale.log2(), limit / scale / ONE)];
+    let limits = limits(scale);
+    let mut deviations: Vec<String> = limits.iter().map(|limit| format!("±{:.1}", *limit as f64 / scale / ONE)).collect();
+    deviations.dedup();
+    let mut notes = vec![format!("input: scale 2^{:.0}, clamped at {} deviations", scale.log2(), deviations.join(", "))];
     let mut layers: Vec<QuantizedLstm> = Vec::new();
     let mut rounded = network.clone();
     for (number, folded) in network.layers.iter().enumerate() {
-        let (scale, limit) = if number == 0 { (scale, limit as i64) } else { (1.0, i64::from(ACTIVATION_ONE)) };
+        let one = i64::from(ACTIVATION_ONE);
+        let (scale, limits) = if number == 0 { (scale, of_inputs(&limits)) } else { (1.0, vec![one; folded.weights.inputs]) };
         let steps = compensated.then_some(&trace.layers[number]);
-        let quantized = layer::quantize(folded, number + 1, scale, limit, steps)?;
+        let quantized = layer::quantize(folded, number + 1, scale, &limits, steps)?;
         layers.push(quantized.layer);
         rounded.layers[number] = quantized.rounded;
         notes.push(quantized.note);
     }
-    let inputs = network.inputs.iter().map(|scaler| [scaler.offset as f32, (scaler.scale * scale * ONE) as f32, limit as f32]);
+    let scalers = network.inputs.iter().zip(&limits);
+    let inputs = scalers.map(|(scaler, limit)| [scaler.offset as f32, (scaler.scale * scale * ONE) as f32, *limit as f32]);
     // Behind a norm a row's mean error is scaled with the row, and has no constant that takes it back.
     let head = match (compensated, &network.head_norm) {
         (true, None) => RowRounding::of_head(&trace.last, network.head.outputs)?,
@@ -100,10 +129,8 @@ pub fn quantize_and_restore(
     };
     let head = head::quantize(&network.head, network.head_norm.as_ref(), &head)?;
     rounded.head = head.real();
-    let quantized = network
-        .skip
-        .as_ref()
-        .map(|plain| skip::quantize(plain, network.features(), scale, limit as i64, &entering(network, windows)));
+    let quantized =
+        network.skip.as_ref().map(|plain| skip::quantize(plain, features, scale, &limits, &entering(network, windows)));
     let skip = quantized.transpose()?;
     if let Some(skip) = &skip {
         notes.push(format!("skip of rank {}: one accumulation over {} values of the window", skip.rank, skip.inputs));

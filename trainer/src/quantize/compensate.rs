@@ -107,8 +107,25 @@ impl Compensation {
     /// Rounds a row with a scale made `coarser` times coarser than it has to be.
     pub fn round(&self, weights: &[f64], bias: f64, coarser: f64) -> Row {
         let base = row::finest_scale(weights, bias) * coarser;
+        self.best(weights, bias, SCALES.map(|factor| factor * base))
+    }
+
+    /// Rounds a row with a scale.
+    pub fn at_scale(&self, weights: &[f64], bias: f64, scale: f64) -> Row {
+        self.best(weights, bias, [scale])
+    }
+
+    /// The variance of a rounded row's products minus those of the exact one.
+    pub fn variance(&self, weights: &[f64], row: &Row) -> f64 {
+        let error = |column: &usize| f64::from(row.weights[*column]) * row.scale - weights[*column];
+        let errors = DVector::from_iterator(weights.len(), self.order.iter().map(error));
+        (&self.covariance * &errors).dot(&errors)
+    }
+
+    /// Rounds a row with each of these scales, at least one, and takes the best.
+    fn best(&self, weights: &[f64], bias: f64, scales: impl IntoIterator<Item = f64>) -> Row {
         let mut best: Option<(f64, f64, DVector<f64>)> = None;
-        for scale in SCALES.map(|factor| factor * base) {
+        for scale in scales {
             let exact = DVector::from_iterator(weights.len(), self.order.iter().map(|column| weights[*column] / scale));
             for mut rounded in [self.nearest_plane(&exact), exact.map(round)] {
                 let variance = self.descend(&exact, &mut rounded) * scale * scale;
@@ -219,6 +236,25 @@ mod tests {
             }
             assert_eq!(compensation.nearest_plane(&exact), rounded, "seed {seed}");
         }
+    }
+
+    /// Damping and the rounding of activations are in it too: it is a little more than what the very activations show.
+    #[test]
+    fn the_variance_of_a_row_is_that_of_its_products() {
+        let values = activations(5, 20, 400);
+        let compensation = Compensation::new(&Moments::of(20, &values, None, true)).unwrap();
+        let weights = row(5, 20);
+        let rounded = Row::round(&weights, 0.0, 1.0);
+        let (_, measured) = error(&values, &weights, 0.0, &rounded);
+        // In units of an activation, not of one.
+        let measured = measured * ONE * ONE;
+        let expected = compensation.variance(&weights, &rounded);
+        assert!(expected > measured && expected < 1.5 * measured, "{expected} {measured}");
+        let coarse = compensation.at_scale(&weights, 0.0, 2.0 * rounded.scale);
+        assert_eq!(coarse.scale, 2.0 * rounded.scale);
+        assert!(
+            compensation.variance(&weights, &coarse) > compensation.variance(&weights, &compensation.round(&weights, 0.0, 1.0))
+        );
     }
 
     #[test]

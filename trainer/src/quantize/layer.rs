@@ -89,12 +89,12 @@ pub fn form(layer: &FoldedLstm) -> CellForm {
 }
 
 /// Quantizes layer number `number`. `input_scale`: activation units (in ones) per unit of input, which the weights of x are divided by;
-/// `input_limit`: the largest absolute input activation; `steps`: what errors of rounding are compensated for, if they are.
+/// `input_limits`: the largest absolute activation of each column of x; `steps`: what errors of rounding are compensated for, if they are.
 pub(super) fn quantize(
     layer: &FoldedLstm,
     number: usize,
     input_scale: f64,
-    input_limit: i64,
+    input_limits: &[i64],
     steps: Option<&Steps>,
 ) -> Result<Quantized> {
     let form = form(layer);
@@ -108,8 +108,9 @@ pub(super) fn quantize(
     let x = |r: usize| plain.w[r * inputs..][..inputs].iter().map(|w| w / input_scale);
     let h = |r: usize| plain.u[r * hidden..][..hidden].iter().copied();
     let one = i64::from(ACTIVATION_ONE);
-    let x_range = Inputs { count: inputs, unit: 1.0 / (input_scale * ONE), largest: input_limit };
-    let mut largest = vec![input_limit; inputs];
+    let most = input_limits.iter().copied().max().unwrap_or(0);
+    let x_range = Inputs { count: inputs, unit: 1.0 / (input_scale * ONE), largest: most };
+    let mut largest = input_limits.to_vec();
     let (rows, recurrent) = if form.separate() {
         let rows = Rounded::new(number, hidden, largest, &rounding.rows, |r| (x(r).collect(), plain.b[r]))?;
         // Columns of x before the first of h in its group of four: their weights are zeros.

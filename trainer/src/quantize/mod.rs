@@ -18,6 +18,7 @@ mod sensitivity;
 mod skip;
 mod trace;
 
+pub(crate) use bound::blocks as pair_blocks;
 pub use calibrate::{quantize, quantize_and_restore};
 pub use head::{QuantizedDense, QuantizedHeadNorm};
 pub use input_norm::QuantizedInputNorm;

@@ -48,14 +48,37 @@ impl RowRounding {
         Ok(RowRounding::Compensated(Groups { gate: outputs, rows: outputs, compensations }))
     }
 
+    /// What compensates row r's errors, if anything does.
+    fn compensation(&self, r: usize) -> Option<&Compensation> {
+        match self {
+            RowRounding::Nearest => None,
+            RowRounding::Compensated(Groups { gate, rows, compensations }) => {
+                Some(&compensations[r / gate * gate.div_ceil(*rows) + r % gate / rows])
+            }
+        }
+    }
+
     /// Rounds row r with a scale made `coarser` times coarser than it has to be.
     pub fn round(&self, r: usize, weights: &[f64], bias: f64, coarser: f64) -> Row {
-        match self {
-            RowRounding::Nearest => Row::round(weights, bias, coarser),
-            RowRounding::Compensated(Groups { gate, rows, compensations }) => {
-                let group = r / gate * gate.div_ceil(*rows) + r % gate / rows;
-                compensations[group].round(weights, bias, coarser)
-            }
+        match self.compensation(r) {
+            None => Row::round(weights, bias, coarser),
+            Some(compensation) => compensation.round(weights, bias, coarser),
+        }
+    }
+
+    /// Rounds row r with a scale.
+    pub fn at_scale(&self, r: usize, weights: &[f64], bias: f64, scale: f64) -> Row {
+        match self.compensation(r) {
+            None => Row::at_scale(weights, bias, scale),
+            Some(compensation) => compensation.at_scale(weights, bias, scale),
+        }
+    }
+
+    /// The expected squared error of row r's sum: of activations as they are, or of ones that know nothing of each other.
+    pub fn error(&self, r: usize, weights: &[f64], row: &Row) -> f64 {
+        match self.compensation(r) {
+            None => row.scale * row.scale * weights.len() as f64 / 12.0,
+            Some(compensation) => compensation.variance(weights, row),
         }
     }
 }

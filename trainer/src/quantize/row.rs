@@ -27,8 +27,13 @@ pub(super) fn finest_scale(weights: &[f64], bias: f64) -> f64 {
 impl Row {
     /// Rounds `weights` to nearest with the finest scale that holds the largest of them, made `coarser` times coarser.
     pub(super) fn round(weights: &[f64], bias: f64, coarser: f64) -> Self {
-        let scale = finest_scale(weights, bias) * coarser;
-        let weights = weights.iter().map(|w| (w / scale).round() as i8).collect();
+        Self::at_scale(weights, bias, finest_scale(weights, bias) * coarser)
+    }
+
+    /// Rounds `weights` to nearest with a scale; what it does not hold is clamped.
+    pub(super) fn at_scale(weights: &[f64], bias: f64, scale: f64) -> Self {
+        let limit = f64::from(WEIGHT_LIMIT);
+        let weights = weights.iter().map(|w| (w / scale).round().clamp(-limit, limit) as i8).collect();
         Row { weights, bias: (bias / scale * ONE).round() as i32, scale }
     }
 }

@@ -1,6 +1,7 @@
 //! All rows of a layer, or of one of the two products that layer norm takes apart, to `int8`.
 
 use super::bound;
+use super::bound::Rounding as _;
 use super::rounding::RowRounding;
 use super::row::{ONE, Row};
 use crate::error::{Error, Result};
@@ -10,8 +11,8 @@ use crate::error::{Error, Result};
 pub struct QuantizedRows {
     /// Columns of a row.
     pub columns: usize,
-    /// Columns of each block, after which A is extracted; multiples of 4 that add up to the padded columns.
-    pub blocks: Vec<usize>,
+    /// `[H]`: columns of each block of each unit, after which A is extracted; multiples of 4 that add up to the padded columns.
+    pub blocks: Vec<Vec<usize>>,
     /// `[4H][columns]`
     pub weights: Vec<i8>,
     /// `[4H]`, in accumulator units.
@@ -32,6 +33,28 @@ fn in_pair(r: usize, hidden: usize) -> bool {
     matches!(r / hidden, 0 | 2)
 }
 
+/// How a layer's rows are rounded again.
+struct Again<'a, F> {
+    rounding: &'a RowRounding,
+    row: F,
+}
+
+impl<F: Fn(usize) -> (Vec<f64>, f64)> bound::Rounding for Again<'_, F> {
+    fn coarser(&self, r: usize, coarser: f64) -> Row {
+        let (weights, bias) = (self.row)(r);
+        self.rounding.round(r, &weights, bias, coarser)
+    }
+
+    fn at_scale(&self, r: usize, scale: f64) -> Row {
+        let (weights, bias) = (self.row)(r);
+        self.rounding.at_scale(r, &weights, bias, scale)
+    }
+
+    fn error(&self, r: usize, row: &Row) -> f64 {
+        self.rounding.error(r, &(self.row)(r).0, row)
+    }
+}
+
 /// The largest multiplier; one that is a multiple of 256 must still fit.
 const LARGEST: f64 = 2_147_483_392.0;
 
@@ -45,12 +68,9 @@ impl Rounded {
         rounding: &RowRounding,
         row: impl Fn(usize) -> (Vec<f64>, f64),
     ) -> Result<Self> {
-        let round = |r: usize, coarser: f64| {
-            let (weights, bias) = row(r);
-            rounding.round(r, &weights, bias, coarser)
-        };
-        let mut rows: Vec<Row> = (0..4 * hidden).map(|r| round(r, 1.0)).collect();
-        let choice = bound::settle(&mut rows, &largest, |r| in_pair(r, hidden), round)
+        let again = Again { rounding, row };
+        let mut rows: Vec<Row> = (0..4 * hidden).map(|r| again.coarser(r, 1.0)).collect();
+        let choice = bound::settle(&mut rows, &largest, hidden, again)
             .map_err(|reason| Error::failed(format!("layer {number} cannot be quantized: {reason}; train with weight decay")))?;
         Ok(Rounded { rows, largest, choice })
     }
@@ -93,12 +113,7 @@ impl Rounded {
             Ok(if in_pair(r, hidden) { (exact / 256.0).round() as i32 * 256 } else { exact.round() as i32 })
         });
         let multiplier = multiplier.collect::<Result<Vec<i32>>>()?;
-        let note = format!(
-            "{} over {} columns{}",
-            if choice.blocks.len() == 1 { "one accumulation".into() } else { format!("{} accumulations", choice.blocks.len()) },
-            largest.len(),
-            if choice.coarser_rows == 0 { String::new() } else { format!(", {} rows coarser", choice.coarser_rows) }
-        );
+        let note = choice.note(largest.len());
         let quantized = QuantizedRows {
             columns: largest.len(),
             blocks: choice.blocks,

@@ -107,10 +107,17 @@ fn refine(row: &mut Row, weights: &[f64], pairs: &DMatrix<f64>) {
     }
 }
 
-/// Quantizes a skip. `scale`: integers per unit of x, divided by 2048; `limit`: the largest of them; `windows`: calibration windows as
+/// Quantizes a skip. `scale`: integers per unit of x, divided by 2048; `limits`: the largest of them of each column
+/// of a sample; `windows`: calibration windows as
 /// they enter, `[P]` each.
-pub(super) fn quantize(skip: &PlainSkip, features: usize, scale: f64, limit: i64, windows: &[Vec<f64>]) -> Result<QuantizedSkip> {
-    let largest = vec![limit; skip.inputs];
+pub(super) fn quantize(
+    skip: &PlainSkip,
+    features: usize,
+    scale: f64,
+    limits: &[i64],
+    windows: &[Vec<f64>],
+) -> Result<QuantizedSkip> {
+    let largest: Vec<i64> = (0..skip.inputs).map(|k| limits[k % features]).collect();
     let pairs = products_of_pairs(windows, skip.inputs);
     let mut products = Vec::new();
     let mut product_scale = Vec::new();
@@ -166,7 +173,7 @@ mod tests {
         let plain = skip(300, |k| if k == 299 { 1.0 } else { 0.0021 });
         let smooth: Vec<Vec<f64>> = (1..9).map(|k| vec![f64::from(k); 300]).collect();
         let rough: Vec<Vec<f64>> = (1..9).map(|k| (0..300).map(|i| if i == 7 * k { 1.0 } else { 0.0 }).collect()).collect();
-        let of = |windows: &[Vec<f64>]| quantize(&plain, 1, 1.0, 4096, windows).unwrap();
+        let of = |windows: &[Vec<f64>]| quantize(&plain, 1, 1.0, &[4096], windows).unwrap();
         let exact = 0.0021 * 299.0 + 1.0;
         assert!((said(&of(&smooth), 1.0, &smooth[0]) - exact).abs() < 0.01, "{}", said(&of(&smooth), 1.0, &smooth[0]));
         // The nearest integers are all zero but the last.
@@ -180,7 +187,7 @@ mod tests {
     fn the_real_skip_says_what_the_integers_say() {
         let plain = skip(20, |k| (k as f64 * 0.7).sin());
         let window: Vec<f64> = (0..20).map(|k| f64::from(k % 7) - 3.0).collect();
-        let quantized = quantize(&plain, 1, 0.5, 32_767, std::slice::from_ref(&window)).unwrap();
+        let quantized = quantize(&plain, 1, 0.5, &[32_767], std::slice::from_ref(&window)).unwrap();
         let (real, exact) = (quantized.real(0.5).forecast(&window), plain.forecast(&window));
         let product = said(&quantized, 0.5, &window);
         for (o, (real, exact)) in real.iter().zip(&exact).enumerate() {
@@ -192,7 +199,7 @@ mod tests {
     #[test]
     fn the_largest_sum_fits_the_accumulator() {
         let plain = skip(1_000, |k| if k % 2 == 0 { 1.0 } else { -1.0 });
-        let quantized = quantize(&plain, 1, 1.0, 32_767, &[vec![0.5; 1_000]]).unwrap();
+        let quantized = quantize(&plain, 1, 1.0, &[32_767], &[vec![0.5; 1_000]]).unwrap();
         let sum: i64 = quantized.products.iter().map(|w| i64::from(*w).abs() * 32_767).sum();
         assert!(sum <= i64::from(i32::MAX) && sum > i64::from(i32::MAX) / 3, "{sum}");
     }

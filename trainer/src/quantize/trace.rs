@@ -30,11 +30,16 @@ impl Steps {
         self.values.chunks_exact(self.columns)
     }
 
-    /// The largest absolute input of x.
-    pub fn largest_input(&self) -> f64 {
-        self.iter()
-            .flat_map(|step| &step[..self.inputs])
-            .fold(0.0f64, |largest, x| if x.is_nan() { *x } else { largest.max(x.abs()) })
+    /// The largest absolute input of x, of each of `features` columns of a sample.
+    pub fn largest_inputs(&self, features: usize) -> Vec<f64> {
+        let mut largest = vec![0.0f64; features];
+        for (k, x) in self.iter().flat_map(|step| step[..self.inputs].iter().enumerate()) {
+            let largest = &mut largest[k % features];
+            if !largest.is_nan() {
+                *largest = if x.is_nan() { *x } else { largest.max(x.abs()) };
+            }
+        }
+        largest
     }
 
     /// About `most` steps, evenly taken. `period`: steps of a window, with which the choice must not fall into step.
@@ -166,6 +171,7 @@ mod tests {
             }
         }
         assert_eq!(second.sensitivities.len(), 20 * steps.len());
-        assert!(first.largest_input() > 0.0);
+        let [all, apart] = [1, 2].map(|features| first.largest_inputs(features));
+        assert!(all[0] > 0.0 && apart[0].max(apart[1]) == all[0] && apart[0].min(apart[1]) < all[0]);
     }
 }

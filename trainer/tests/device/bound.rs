@@ -47,7 +47,7 @@ fn extreme(signs: &[i8; UNITS], bias_a: i32, bias_b: i32) -> QuantizedNetwork {
         keep: [i32::MAX; 2],
         rows: QuantizedRows {
             columns,
-            blocks: vec![columns.next_multiple_of(4)],
+            blocks: vec![vec![columns.next_multiple_of(4)]; UNITS],
             weights,
             bias,
             multiplier: vec![0x7fff_ff00; 4 * UNITS],
@@ -114,7 +114,7 @@ fn an_accumulator_beyond_the_bound_is_not_exact() {
 fn blocks_make_longer_rows_exact() {
     let mut network = extreme(&signs(), 1_000_000, 1_000_000_000);
     for (block, exact) in [(36, false), (32, false), (28, true), (24, true), (16, true), (8, true), (4, true)] {
-        network.layers[0].rows.blocks = blocks(36, block);
+        network.layers[0].rows.blocks = vec![blocks(36, block); UNITS];
         let (equal, largest) = run(&network);
         assert_eq!(largest[0], 9_388_604);
         assert_eq!(equal, exact, "block {block}");
@@ -131,7 +131,7 @@ fn the_exporter_splits_long_rows_and_the_device_follows() {
         let built = sketch.build_rounded(rounding);
         let blocks = &built.quantized.as_ref().unwrap().layers[0].rows.blocks;
         assert!(
-            blocks.len() > 1 && blocks.iter().sum::<usize>() == 136,
+            blocks.iter().any(|blocks| blocks.len() > 1) && blocks.iter().all(|blocks| blocks.iter().sum::<usize>() == 136),
             "one accumulation does for this network: make it larger"
         );
         let (equal, outcome) = equals_definition(&built.file, &built, &sketch, &window);
@@ -145,7 +145,8 @@ fn largest_sums(rows: &QuantizedRows, row: usize, largest: &[i64]) -> Vec<i64> {
     let weights = &rows.weights[row * rows.columns..][..rows.columns];
     let products: Vec<i64> = weights.iter().zip(largest).map(|(w, x)| i64::from(*w).abs() * x).collect();
     let mut start = 0;
-    let sums = rows.blocks.iter().enumerate().map(|(number, block)| {
+    let unit = row % rows.blocks.len();
+    let sums = rows.blocks[unit].iter().enumerate().map(|(number, block)| {
         let columns = start..(start + block).min(products.len());
         start += block;
         let bias = if number == 0 { i64::from(rows.bias[row]).abs() } else { 0 };
@@ -164,8 +165,9 @@ fn compensated_rows_are_within_the_bound() {
         let sketch = Sketch::of::<Int8, Net>(seed, &[64], 24, 100, 1).with_extras(extras);
         let network = sketch.build_rounded(Rounding::Compensated).quantized.unwrap();
         let layer = &network.layers[0];
-        let limit = network.inputs[0][2] as i64;
-        let mut largest = vec![limit; 24];
+        // Each column of x has a limit of its own.
+        let mut largest: Vec<i64> = network.inputs.iter().map(|[.., limit]| *limit as i64).collect();
+        assert_eq!(largest.len(), 24);
         let recurrent = layer.norm.as_ref().and_then(|norm| norm.recurrent.as_ref());
         let parts = match recurrent {
             Some(recurrent) => vec![(&layer.rows, largest), (recurrent, vec![2048; 64])],
@@ -178,11 +180,31 @@ fn compensated_rows_are_within_the_bound() {
             assert!(rows.weights.iter().all(|w| *w >= -127));
             let pairs = (0..4 * 64).filter(|row| row / 64 % 2 == 0).flat_map(|row| largest_sums(rows, row, &largest));
             let worst = pairs.max().unwrap();
-            println!("{norm:?}: blocks {:?}, largest sum of a block {worst}", rows.blocks);
+            let most = rows.blocks.iter().map(Vec::len).max();
+            println!("{norm:?}: up to {most:?} blocks, largest sum of a block {worst}");
             assert!(worst < 1 << 23);
             let all = (0..4 * 64).map(|row| largest_sums(rows, row, &largest).iter().sum::<i64>()).max().unwrap();
             assert!(all <= i32::MAX.into());
         }
+    }
+}
+
+/// Each unit with blocks of its own: the units that exceed the bound are exact in blocks, and those that do not need none.
+#[test]
+fn units_have_blocks_of_their_own() {
+    let mut network = extreme(&signs(), 3, 0);
+    let rows = &mut network.layers[0].rows;
+    // The first half of the units is one beyond the bound, i and g.
+    (0..UNITS / 2).for_each(|unit| {
+        [unit, 2 * UNITS + unit].into_iter().for_each(|row| rows.bias[row] += rows.bias[row].signum());
+        rows.blocks[unit] = [vec![32, 4], vec![4, 32], vec![12, 12, 12], vec![4; 9]][unit % 4].clone();
+    });
+    let (equal, largest) = run(&network);
+    assert_eq!((equal, largest[0], largest[2]), (true, 1 << 23, 1 << 23));
+    for unit in [0, 5, UNITS / 2 - 1] {
+        let mut network = network.clone();
+        network.layers[0].rows.blocks[unit] = vec![36];
+        assert!(!run(&network).0, "unit {unit}");
     }
 }
 
@@ -195,7 +217,7 @@ fn every_block_gives_the_same_bits() {
     let window = Random(7).samples(50, 5);
     for block in (4..=28).step_by(4) {
         let mut network = built.quantized.take().unwrap();
-        network.layers[0].rows.blocks = blocks(28, block);
+        network.layers[0].rows.blocks = vec![blocks(28, block); 22];
         let file = sketch.pack(Payload::Integer(&network), &window);
         built.quantized = Some(network);
         assert!(equals_definition(&file, &built, &sketch, &window).0, "block {block}");

@@ -94,7 +94,7 @@ fn crc_of(forecast: &[f32]) -> u32 {
 fn read_front<'f>(file: &'f [u8], sketch: &Sketch, arithmetic: &[u8]) -> (Reader<'f>, Vec<[f32; 3]>) {
     let mut reader = Reader { file, at: 0 };
     assert_eq!(reader.take(8), b"\x8eRNN\r\n\x1a\n");
-    assert_eq!((reader.u16(), reader.u16()), (2, 0));
+    assert_eq!((reader.u16(), reader.u16()), (3, 0));
     assert_eq!(reader.u32() as usize, file.len());
     let zeroed = file.iter().enumerate().map(|(at, byte)| if (16..20).contains(&at) { 0 } else { *byte });
     assert_eq!(reader.u32(), crc(zeroed));
@@ -154,13 +154,13 @@ fn read_lstm(reader: &mut Reader<'_>, like: &QuantizedLstm, order: Order) -> Qua
     let (zoneout, kept, norm) = (number % 4, number / 4 % 2 == 1, number / 8);
     assert_eq!((header[0], zoneout, kept, norm), (2, like.form.zoneout as usize, like.form.kept, like.form.norm as usize));
     let apart = norm == 1 || norm == 2;
-    let (blend_cell, blend_hidden, count, reading) = (reader.i32(), reader.i32(), reader.i32() as usize, reader.i32());
+    let (blend_cell, blend_hidden, words, reading) = (reader.i32(), reader.i32(), reader.i32() as usize, reader.i32());
     let keep = if kept { [reader.i32(), reader.i32()] } else { [i32::MAX; 2] };
     if kept {
         assert_eq!([reader.i32(), reader.i32()], [0; 2]);
     }
     let norm = (norm > 0).then(|| {
-        let (divisor, per_gate, count, shift) = (reader.u32(), reader.u32(), reader.u32() as usize, reader.u32());
+        let (divisor, per_gate, words, shift) = (reader.u32(), reader.u32(), reader.u32() as usize, reader.u32());
         let wide = |reader: &mut Reader<'_>| u64::from(reader.u32()) | u64::from(reader.u32()) << 32;
         let epsilon = [wide(reader), wide(reader), wide(reader)];
         assert_eq!(wide(reader), 0);
@@ -183,33 +183,36 @@ fn read_lstm(reader: &mut Reader<'_>, like: &QuantizedLstm, order: Order) -> Qua
         });
         let recurrent = apart.then(|| {
             if order.row_major {
-                read_row_major(reader, hidden, inputs, hidden, count)
+                assert_eq!(words, 0);
+                let blocks = like.norm.as_ref().and_then(|norm| norm.recurrent.as_ref()).unwrap().blocks.clone();
+                read_row_major(reader, hidden, inputs, hidden, blocks)
             } else {
-                read_rows(reader, hidden, inputs % 4 + hidden, count, order)
+                read_rows(reader, hidden, inputs % 4 + hidden, words, order)
             }
         });
         QuantizedNorm { divisor, per_gate: per_gate == 1, epsilon, affine, from_inputs, recurrent }
     });
     let columns = if apart { inputs } else { inputs + hidden };
     let rows = if order.row_major {
-        read_row_major(reader, hidden, 0, columns, count)
+        assert_eq!(words, 0);
+        // This order tells nothing of blocks.
+        read_row_major(reader, hidden, 0, columns, like.rows.blocks.clone())
     } else {
-        read_rows(reader, hidden, columns, count, order)
+        read_rows(reader, hidden, columns, words, order)
     };
     assert_eq!(reader.at, end);
     reader.pad();
     QuantizedLstm { inputs, hidden, form: like.form, blend_cell, blend_hidden, reads_zoned: reading != 0, keep, rows, norm }
 }
 
-fn read_blocks(reader: &mut Reader<'_>, count: usize) -> Vec<usize> {
-    let mut listed: Vec<usize> = (0..count.next_multiple_of(4)).map(|_| reader.i32() as usize).collect();
-    assert!(listed.split_off(count).iter().all(|word| *word == 0));
-    listed
-}
-
 /// Rows over `columns` columns that come after `before` others; those before them from the last multiple of 4 on are given too.
-fn read_row_major(reader: &mut Reader<'_>, hidden: usize, before: usize, columns: usize, count: usize) -> QuantizedRows {
-    let blocks = read_blocks(reader, count);
+fn read_row_major(
+    reader: &mut Reader<'_>,
+    hidden: usize,
+    before: usize,
+    columns: usize,
+    blocks: Vec<Vec<usize>>,
+) -> QuantizedRows {
     let (skipped, given) = (before % 8, before % 4);
     let padded = (skipped + columns).next_multiple_of(8);
     let mut rows = vec![Vec::new(); 4 * hidden];
@@ -228,9 +231,17 @@ fn read_row_major(reader: &mut Reader<'_>, hidden: usize, before: usize, columns
     QuantizedRows { columns: given + columns, blocks, weights, bias, multiplier }
 }
 
-fn read_rows(reader: &mut Reader<'_>, hidden: usize, columns: usize, count: usize, order: Order) -> QuantizedRows {
+/// A block's columns and its place: 0 the only one, 1 with others behind it, 2 the last of several.
+fn read_block(reader: &mut Reader<'_>) -> (usize, usize) {
+    let word = reader.u32() as usize;
+    let place = (8 - word % 8) % 8;
+    assert!(place <= 2);
+    ((word + place) / 2, place)
+}
+
+fn read_rows(reader: &mut Reader<'_>, hidden: usize, columns: usize, words: usize, order: Order) -> QuantizedRows {
     let padded = columns.next_multiple_of(4);
-    let blocks = read_blocks(reader, count);
+    let (begin, mut blocks) = (reader.at, Vec::new());
     let mut weights = vec![0; 4 * hidden * columns];
     let (mut bias, mut multiplier) = (vec![0; 4 * hidden], vec![0; 4 * hidden]);
     for unit in 0..hidden {
@@ -239,7 +250,16 @@ fn read_rows(reader: &mut Reader<'_>, hidden: usize, columns: usize, count: usiz
             let (both, b) = (reader.i32(), reader.i32());
             (bias[row(a)], bias[row(a + 1)]) = (both.wrapping_sub(b) >> 8, b);
         }
+        let mut of_unit = Vec::new();
+        let mut end = if words == 0 { padded } else { 0 };
         for column in (0..padded).step_by(2) {
+            if column == end {
+                let (taken, place) = read_block(reader);
+                end += taken;
+                of_unit.push(taken);
+                let last = 2 * usize::from(end == padded);
+                assert_eq!(place, if of_unit.len() == 1 && last == 2 { 0 } else { last.max(1) });
+            }
             for a in [0, 2] {
                 for column in [column, column + 1] {
                     let halfword = reader.u16() as i16;
@@ -257,7 +277,9 @@ fn read_rows(reader: &mut Reader<'_>, hidden: usize, columns: usize, count: usiz
             let factor = if order.words { 1 } else { 256 };
             (multiplier[row(a)], multiplier[row(a + 1)]) = (factor * reader.i32(), reader.i32());
         }
+        blocks.push(if words == 0 { vec![padded] } else { of_unit });
     }
+    assert!(words == 0 || reader.at - begin == 4 * words);
     QuantizedRows { columns, blocks, weights, bias, multiplier }
 }
 

@@ -361,7 +361,9 @@ fn every_core_passes_the_battery() {
             assert_eq!(part.mismatches, 0, "{}: {part:?}", board.name);
             steps += part.steps;
         }
-        assert!(steps >= 10_000, "{}: {steps} steps", board.name);
+        // Beside what every core compares, the M0's 16-bit cell and the M55's row-major order.
+        let suites = if ["m0", "m55"].contains(&board.core) { 2 } else { 1 };
+        assert!(steps >= suites * 10_000, "{}: {steps} steps", board.name);
         println!("battery on {}: {steps} steps bit-identical", board.name);
     }
 }

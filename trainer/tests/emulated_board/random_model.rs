@@ -1,6 +1,7 @@
 //! Model files with random weights: every number system and form, without a training.
 
 use embedded_rnn::{
+    arithmetic::{Block, Place},
     forecast::Transform,
     image::{
         ALIGNMENT, Arithmetic, HEADER_LENGTH, Header, Interval, Layout, Manifest, Normalization, Provenance, RecordHeader,
@@ -180,24 +181,24 @@ fn dense_f32(random: &mut Random, inputs: u16, outputs: u16) -> Vec<u8> {
     floats((0..count).map(|_| random.signed()).collect::<Vec<f32>>()).collect()
 }
 
-/// `[1-z_c, 1-z_h in Q31, blocks, reads_zoned]`, keep factors, the norms' parameters and rows, U's rows where they are apart, then those
+/// `[1-z_c, 1-z_h in Q31, words of the rows, reads_zoned]`, keep factors, the norms' parameters and rows, U's rows where they are apart, then those
 /// of the other columns.
 fn lstm_int8(random: &mut Random, inputs: u16, units: u16, form: CellForm) -> Vec<u8> {
     let from_inputs = from_inputs(inputs, form);
     let (inputs, hidden) = (usize::from(inputs), usize::from(units));
     let columns = if form.separate() { inputs } else { inputs + hidden };
-    let mut stream = vec![1_700_000_000, 1_900_000_000, blocks(columns).len() as i32, 1];
+    let mut stream = vec![1_700_000_000, 1_900_000_000, 0, 1];
     if form.kept {
         stream.extend([1_900_000_000, 2_000_000_000, 0, 0]);
     }
     if form.norm != NormForm::None {
         let before = inputs % 4;
-        let count = if form.separate() { blocks(before + hidden).len() as i32 } else { 0 };
+        let recurrent = if form.separate() { rows_int8(random, hidden, before..before + hidden) } else { Vec::new() };
         let epsilon = |value: i32| [value, 0];
         let [epsilon_h, epsilon_c] = if form.separate() { [20_000, 30_000] } else { [0; 2] };
         // Some units are gone; the joint form takes its statistics gate by gate.
         let (shift, epsilon_x) = if from_inputs { (16, 0) } else { (0, 10_000) };
-        stream.extend([i32::from(units) + 2, i32::from(!form.separate()), count, shift]);
+        stream.extend([i32::from(units) + 2, i32::from(!form.separate()), recurrent.len() as i32, shift]);
         stream.extend([epsilon(epsilon_x), epsilon(epsilon_h), epsilon(epsilon_c), epsilon(0)].concat());
         for _ in 0..units {
             for _ in 0..form.scratch_rows() - usize::from(from_inputs) {
@@ -214,44 +215,50 @@ fn lstm_int8(random: &mut Random, inputs: u16, units: u16, form: CellForm) -> Ve
             stream.extend((0..triangle).map(|_| random.integer(12_000)));
             stream.resize(stream.len().next_multiple_of(4), 0);
         }
-        if form.separate() {
-            stream.extend(rows_int8(random, hidden, before..before + hidden));
-        }
+        stream.extend(recurrent);
     }
-    stream.extend(rows_int8(random, hidden, 0..columns));
+    let rows = rows_int8(random, hidden, 0..columns);
+    stream[2] = rows.len() as i32;
+    stream.extend(rows);
     words(stream).collect()
 }
 
-/// The lengths of the blocks of so many columns: two where there is room, so that they are put together too.
-fn blocks(columns: usize) -> Vec<i32> {
-    match columns.next_multiple_of(4) as i32 {
-        padded if padded > 8 => vec![8, padded - 8],
-        padded => vec![padded],
+/// The blocks of unit `unit`'s columns: two where there is room, so that they are put together too, but for every third unit.
+fn blocks(columns: usize, unit: usize) -> Vec<Block> {
+    match columns.next_multiple_of(4) {
+        padded if padded > 8 && unit % 3 < 2 => {
+            let first = 4 + 4 * (unit % 2);
+            vec![Block { columns: first, place: Place::Inner }, Block { columns: padded - first, place: Place::Last }]
+        }
+        padded => vec![Block { columns: padded, place: Place::Whole }],
     }
 }
 
-/// The blocks' lengths, then per unit `[R_if, B_if, R_go, B_go]`, two words per
-/// two columns, and the multipliers `[m_i/256, m_f, m_g/256, m_o]`. Columns that are not among `columns` have zero weights.
+/// Per unit `[R_if, B_if, R_go, B_go]`, of each block its word and two words per two columns, and the multipliers `[m_i/256, m_f, m_g/256,
+/// m_o]`. Columns that are not among `columns` have zero weights.
 fn rows_int8(random: &mut Random, units: usize, columns: std::ops::Range<usize>) -> Vec<i32> {
-    let padded = columns.end.next_multiple_of(4);
-    let mut stream = blocks(columns.end);
-    stream.resize(stream.len().next_multiple_of(4), 0);
-    for _ in 0..units {
+    let mut stream = Vec::new();
+    for unit in 0..units {
         for _ in 0..2 {
             let (a, b) = (random.integer(3000), random.integer(3000));
             stream.extend([256 * a + b, b]);
         }
-        for pair in 0..padded / 2 {
-            // Columns 2*pair and 2*pair + 1 of one pair of gates.
-            let mut word = || {
-                [2 * pair, 2 * pair + 1].map(|column| {
-                    let (a, b) = (random.integer(127), random.integer(127));
-                    if columns.contains(&column) { (256 * a + b) as u16 } else { 0 }
-                })
-            };
-            for [low, high] in [word(), word()] {
-                stream.push((u32::from(low) | u32::from(high) << 16) as i32);
+        let mut start = 0;
+        for block in blocks(columns.end, unit) {
+            stream.push(block.word() as i32);
+            for pair in start / 2..(start + block.columns) / 2 {
+                // Columns 2*pair and 2*pair + 1 of one pair of gates.
+                let mut word = || {
+                    [2 * pair, 2 * pair + 1].map(|column| {
+                        let (a, b) = (random.integer(127), random.integer(127));
+                        if columns.contains(&column) { (256 * a + b) as u16 } else { 0 }
+                    })
+                };
+                for [low, high] in [word(), word()] {
+                    stream.push((u32::from(low) | u32::from(high) << 16) as i32);
+                }
             }
+            start += block.columns;
         }
         let m = 60_000_000 + random.integer(20_000_000);
         stream.extend([m / 256, m, m / 128, m]);
