@@ -16,6 +16,7 @@ use crate::bench::train::table::{Figures, Row, median};
 use crate::bench::train::torch::{TUNED, Torch};
 use crate::error::{Error, Result};
 use crate::network::kernel::Width;
+use crate::network::kernel::width::VARIABLE;
 
 /// How long a contender keeps its turn.
 const TURN_US: f64 = 60_000.0;
@@ -23,9 +24,12 @@ const TURN_US: f64 = 60_000.0;
 /// Our own name among the contenders.
 const OURS: &str = "embedded-rnn";
 
+/// The same on narrower vectors.
+const OURS_AVX2: &str = "embedded-rnn-avx2";
+
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Measure beside these trainers too, in turns with them.
+    /// Measure beside these too, in turns with them.
     #[arg(long, value_name = "TRAINER,...", value_delimiter = ',')]
     against: Vec<Rival>,
     /// An interpreter that has PyTorch; a virtual environment is set up in the work folder if left out.
@@ -55,6 +59,8 @@ pub struct Args {
 enum Rival {
     /// nn.LSTM, or a cell written with its operations; with the allocator's own settings, and with better ones.
     Pytorch,
+    /// This trainer without wider vectors than AVX2's.
+    Avx2,
     /// A Rust framework, built at first use.
     Candle,
     /// A Rust framework, built at first use.
@@ -65,7 +71,7 @@ impl Rival {
     /// The Rust framework that it is.
     fn framework(self) -> Option<&'static str> {
         match self {
-            Rival::Pytorch => None,
+            Rival::Pytorch | Rival::Avx2 => None,
             Rival::Candle => Some("candle"),
             Rival::Burn => Some("burn"),
         }
@@ -75,16 +81,21 @@ impl Rival {
 /// What competes with this trainer.
 #[derive(Debug)]
 struct Rivals {
+    avx2: bool,
     torch: Option<Torch>,
     frameworks: Option<Frameworks>,
 }
 
 impl Rivals {
     fn new(args: &Args) -> Result<Self> {
+        let avx2 = args.against.contains(&Rival::Avx2);
+        if avx2 && !Width::available().iter().any(|width| width.name() == "avx2") {
+            return Err(Error::input("--against avx2: this processor has no AVX2"));
+        }
         let torch = args.against.contains(&Rival::Pytorch).then(|| Torch::new(args.python.as_deref(), &args.work)).transpose()?;
         let names: Vec<&str> = args.against.iter().filter_map(|rival| rival.framework()).collect();
         let frameworks = (!names.is_empty()).then(|| Frameworks::build(names, &args.work)).transpose()?;
-        Ok(Rivals { torch, frameworks })
+        Ok(Rivals { avx2, torch, frameworks })
     }
 
     fn versions(&self) -> Result<Vec<String>> {
@@ -95,6 +106,9 @@ impl Rivals {
 
     fn start(&self, bench: &Bench, cell: Cell, threads: usize) -> Result<Vec<Contender>> {
         let mut contenders = Vec::new();
+        if self.avx2 {
+            contenders.push(Contender::start(OURS_AVX2, ours(bench, cell, threads)?.env(VARIABLE, "avx2"))?);
+        }
         if let Some(torch) = &self.torch {
             contenders.push(Contender::start("pytorch", &mut torch.command(bench, cell, threads))?);
             contenders.push(Contender::start("pytorch-tuned-malloc", torch.command(bench, cell, threads).envs(TUNED))?);
@@ -149,13 +163,18 @@ fn find(name: &str) -> Result<Bench> {
     })
 }
 
-/// All contenders at one network, in turns.
-fn measure(bench: &Bench, cell: Cell, threads: usize, rivals: &Rivals, rounds: usize, peak: f64) -> Result<Vec<Row>> {
+/// This program as a contender.
+fn ours(bench: &Bench, cell: Cell, threads: usize) -> Result<Command> {
     let program =
         std::env::current_exe().map_err(|reason| Error::failed(format!("this program cannot find itself: {reason}")))?;
-    let mut ours = Command::new(program);
-    ours.args(["bench", "worker", bench.name, cell.name(), &threads.to_string()]);
-    let mut contenders = vec![Contender::start(OURS, &mut ours)?];
+    let mut command = Command::new(program);
+    command.args(["bench", "worker", bench.name, cell.name(), &threads.to_string()]);
+    Ok(command)
+}
+
+/// All contenders at one network, in turns.
+fn measure(bench: &Bench, cell: Cell, threads: usize, rivals: &Rivals, rounds: usize, peak: f64) -> Result<Vec<Row>> {
+    let mut contenders = vec![Contender::start(OURS, &mut ours(bench, cell, threads)?)?];
     contenders.extend(rivals.start(bench, cell, threads)?);
     for round in 0..=rounds {
         for contender in &mut contenders {
@@ -182,7 +201,7 @@ fn measure(bench: &Bench, cell: Cell, threads: usize, rivals: &Rivals, rounds: u
     Ok(contenders.iter().map(row).collect())
 }
 
-/// This program as a contender: the protocol of [`crate::bench::train::contender`].
+/// The contender's side: the protocol of [`crate::bench::train::contender`].
 pub fn worker(args: &WorkerArgs) -> Result<()> {
     let bench = find(&args.shape)?;
     let mut step = None;

@@ -52,8 +52,8 @@ pub struct StepGradient<B> {
 
 /// `sigmoid` of i, f and o, `tanh` of g.
 #[inline(always)]
-pub fn activate<R: Real, B: Block<R>>([i, f, g, o]: [B; 4]) -> [B; 4] {
-    [R::sigmoid(i), R::sigmoid(f), R::tanh(g), R::sigmoid(o)]
+pub fn activate<R: Real, B: Block<R>>(a: [B; 4]) -> [B; 4] {
+    R::gates(a)
 }
 
 /// c' of the gates and c(t-1).

@@ -18,14 +18,15 @@ pub enum Source<'a, R> {
     Below(&'a [Lanes<R>]),
 }
 
-/// A copy of the inputs, where they cannot be read in place.
+/// A copy of the inputs, where their noise or masks forbid to read them in place.
 #[derive(Clone, Debug)]
 pub struct Inputs<R> {
     /// I
     width: usize,
-    /// `[T][G][B][I]`, rows padded to 16 N' above the first layer; G copies for the gates. Empty where the layer below is read in
-    /// place.
+    /// `[T][G][B][I]`, rows padded to 16 N' above the first layer; G copies for the gates. Empty where a layer below is read in place.
     x: Vec<R>,
+    /// Are windows read in place?
+    in_place: bool,
     /// Their masks, `[B][N']`.
     pub masks: GateMasks<R>,
 }
@@ -35,7 +36,7 @@ impl<R: Real> Inputs<R> {
     /// ask for, 0 where there is none.
     pub fn new(width: usize, above: bool, (steps, rows): (usize, usize), copies: usize) -> Self {
         let length = if above { copies * blocks(width) * LANES } else { copies.max(1) * width };
-        Inputs { width, x: vec![R::ZERO; steps * rows * length], masks: GateMasks::default() }
+        Inputs { width, x: vec![R::ZERO; steps * rows * length], in_place: false, masks: GateMasks::default() }
     }
 
     /// Draws the masks, and copies the inputs to where the products read them, unless they can be read where they are.
@@ -43,7 +44,9 @@ impl<R: Real> Inputs<R> {
         let (n, Extent { steps, rows, first_row, .. }) = (blocks(self.width), extent);
         self.masks.draw(plan.input.as_ref(), extent, n, width);
         let copies = self.masks.copies();
+        self.in_place = copies == 0 && plan.noise.is_none();
         match source {
+            Source::Windows(_) if self.in_place => {}
             Source::Windows(windows) => {
                 let width = self.width;
                 for (row, window) in windows.chunks_exact(steps * width).take(rows).enumerate() {
@@ -80,6 +83,7 @@ impl<R: Real> Inputs<R> {
     pub fn operand<'a>(&'a self, source: Source<'a, R>, extent: Extent) -> Operand<'a, R> {
         let (copies, padded) = (self.masks.copies(), blocks(self.width) * LANES);
         let (values, stride) = match source {
+            Source::Windows(windows) if self.in_place => return Operand::windows(windows, self.width, extent.steps),
             Source::Windows(_) => (&self.x[..], self.width),
             Source::Below(_) if copies > 0 => (&self.x[..], padded),
             Source::Below(below) => (below.as_flattened(), padded),

@@ -3,13 +3,15 @@
 //! Buffers are sized once for the largest batch; a smaller one uses their front. Legend of dimensions: see [`crate::network`];
 //! N' counts the blocks of the layer's inputs, G the copies of what a matrix multiplies: 4 where the gates have masks of their own.
 
+use super::buffer::Buffer;
 use super::gather::{GATHER_ROWS, Gather, GatherBiases};
 use super::inputs::{Inputs, Source};
 use super::kernel::Width;
 use super::kernel::prefetch::prefetch;
 use super::lanes::{LANES, Lanes, Row, zeros};
 use super::masks::{GateMasks, LayerMasks};
-use super::norm_step::{NormBackward, NormBuffers, NormForward};
+use super::norm_buffers::NormBuffers;
+use super::norm_step::{NormBackward, NormForward};
 use super::params::{LayerGradients, LayerParams};
 use super::products::{Back, Operand};
 use super::real::Real;
@@ -68,23 +70,23 @@ pub struct Layer<R> {
     input_blocks: usize,
     inputs: Inputs<R>,
     /// Activated gates, `[T][N][B]`; the backward pass overwrites them with the pre-activations' gradients.
-    gates: Vec<Row<R>>,
+    gates: Buffer<Row<R>>,
     /// `[T+1][B][N]`, from the initial zero state on.
-    c: Vec<Lanes<R>>,
+    c: Buffer<Lanes<R>>,
     /// `[T+1][B][N]`
-    h: Vec<Lanes<R>>,
+    h: Buffer<Lanes<R>>,
     /// h under the recurrent mask, `[T+1][G][B][N]`; empty without.
-    masked_h: Vec<Lanes<R>>,
+    masked_h: Buffer<Lanes<R>>,
     /// tanh of the cell state that the output reads, `[T][B][N]`.
-    tanh_c: Vec<Lanes<R>>,
+    tanh_c: Buffer<Lanes<R>>,
     /// Of layer norm; its gradients of products take the place of the pre-activations' in products further back.
     norm: Option<NormBuffers<R>>,
     /// Gradient of c on its way back, `[B][N]`.
-    d_c: Vec<Lanes<R>>,
+    d_c: Buffer<Lanes<R>>,
     /// Gradient of h on its way back past the gates, `[B][N]`.
-    d_h: Vec<Lanes<R>>,
+    d_h: Buffer<Lanes<R>>,
     /// Gradient of the inputs, `[T][B][N']`; empty in the first layer.
-    d_x: Vec<Lanes<R>>,
+    d_x: Buffer<Lanes<R>>,
     /// Masks inside the cell.
     masks: LayerMasks<R>,
     /// Masks of h before U.
@@ -102,22 +104,21 @@ impl<R: Real> Layer<R> {
     pub fn new(width: Width, sizes: LayerSizes, (steps, rows): (usize, usize)) -> Self {
         let LayerSizes { inputs, hidden, above, input_copies, recurrent_copies, norm } = sizes;
         let (n, n_input) = (blocks(hidden), blocks(inputs));
-        let lanes = |count: usize| vec![zeros(); count];
         Layer {
             width,
             sizes,
             blocks: n,
             input_blocks: n_input,
             inputs: Inputs::new(inputs, above, (steps, rows), input_copies),
-            gates: vec![[zeros(); 4]; steps * n * rows],
-            c: lanes((steps + 1) * rows * n),
-            h: lanes((steps + 1) * rows * n),
-            masked_h: lanes((steps + 1) * recurrent_copies * rows * n),
-            tanh_c: lanes(steps * rows * n),
+            gates: Buffer::new(steps * n * rows),
+            c: Buffer::new((steps + 1) * rows * n),
+            h: Buffer::new((steps + 1) * rows * n),
+            masked_h: Buffer::new((steps + 1) * recurrent_copies * rows * n),
+            tanh_c: Buffer::new(steps * rows * n),
             norm: norm.map(|norm| NormBuffers::new(norm, hidden, (steps, rows))),
-            d_c: lanes(rows * n),
-            d_h: lanes(rows * n),
-            d_x: lanes(if above { steps * rows * n_input } else { 0 }),
+            d_c: Buffer::new(rows * n),
+            d_h: Buffer::new(rows * n),
+            d_x: Buffer::new(if above { steps * rows * n_input } else { 0 }),
             masks: LayerMasks::default(),
             recurrent_masks: GateMasks::default(),
         }

@@ -28,6 +28,8 @@
 // The loops of tiles index several arrays of registers by one counter, which says what they do more plainly than zipped iterators.
 #![allow(clippy::needless_range_loop)]
 
+pub mod activations;
+pub mod buffer;
 pub mod cell;
 pub mod gather;
 pub mod head;
@@ -38,6 +40,7 @@ pub mod lanes;
 pub mod layer;
 pub mod masks;
 pub mod norm;
+pub mod norm_buffers;
 pub mod norm_cell;
 pub mod norm_head;
 pub mod norm_step;

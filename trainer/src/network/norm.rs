@@ -49,27 +49,47 @@ pub struct Statistics<R, const G: usize> {
     pub scales: [R; G],
 }
 
+impl<R: Real, const G: usize> Default for Statistics<R, G> {
+    fn default() -> Self {
+        Statistics { means: [R::ZERO; G], scales: [R::ZERO; G] }
+    }
+}
+
 impl<R: Real> Scope<R> {
     /// N
     fn blocks(self) -> usize {
         self.units.div_ceil(LANES)
     }
 
-    /// Means from the sums over each gate's units.
+    /// Means of M rows from the sums over each gate's units.
     #[inline(always)]
-    fn means<B: Block<R>, const G: usize>(self, sums: [B; G]) -> [R; G] {
-        let mut means = [R::ZERO; G];
+    fn means<B: Block<R>, const M: usize, const G: usize>(self, sums: [[B; G]; M]) -> [[R; G]; M] {
+        let mut means = [[R::ZERO; G]; M];
         if self.per_gate || G == 1 {
-            let count = R::from_f64(self.units as f64);
+            let share = R::ONE / R::from_f64(self.units as f64);
             for gate in 0..G {
-                means[gate] = sums[gate].sum() / count;
+                let mut column = [sums[0][gate]; M];
+                for m in 1..M {
+                    column[m] = sums[m][gate];
+                }
+                let totals = B::sums(column);
+                for m in 0..M {
+                    means[m][gate] = totals[m] * share;
+                }
             }
         } else {
-            let mut total = sums[0];
-            for &sum in &sums[1..] {
-                total = total + sum;
+            let share = R::ONE / R::from_f64((G * self.units) as f64);
+            let mut column = [sums[0][0]; M];
+            for m in 0..M {
+                column[m] = sums[m][0];
+                for gate in 1..G {
+                    column[m] = column[m] + sums[m][gate];
+                }
             }
-            means = [total.sum() / R::from_f64((G * self.units) as f64); G];
+            let totals = B::sums(column);
+            for m in 0..M {
+                means[m] = [totals[m] * share; G];
+            }
         }
         means
     }
@@ -83,29 +103,48 @@ impl<R: Real> Scope<R> {
         z: &[[Lanes<R>; G]],
         places: Places,
     ) -> [Statistics<R, G>; M] {
-        let mut statistics = [Statistics { means: [R::ZERO; G], scales: [R::ZERO; G] }; M];
-        for (m, statistics) in statistics.iter_mut().enumerate() {
-            let mut sums = [simd.splat(R::ZERO); G];
+        let mut sums = [[simd.splat(R::ZERO); G]; M];
+        for m in 0..M {
             for block in 0..self.blocks() {
                 let z = &z[places.at(m, block)];
                 for gate in 0..G {
-                    sums[gate] = sums[gate] + simd.load(&z[gate]);
+                    sums[m][gate] = sums[m][gate] + simd.load(&z[gate]);
                 }
             }
-            statistics.means = self.means::<S::Block, G>(sums);
         }
-        for (m, statistics) in statistics.iter_mut().enumerate() {
-            let mut squares = [simd.splat(R::ZERO); G];
+        let means = self.means(sums);
+        let mut squares = [[simd.splat(R::ZERO); G]; M];
+        for m in 0..M {
             for block in 0..self.blocks() {
                 let (z, real) = (&z[places.at(m, block)], real_units(self.units, block));
                 for gate in 0..G {
-                    let centered = only(real, simd.load(&z[gate]) - simd.splat(statistics.means[gate]));
-                    squares[gate] = centered.mul_add(centered, squares[gate]);
+                    let centered = only(real, simd.load(&z[gate]) - simd.splat(means[m][gate]));
+                    squares[m][gate] = centered.mul_add(centered, squares[m][gate]);
                 }
             }
-            statistics.scales = self.means::<S::Block, G>(squares);
-            for scale in &mut statistics.scales {
-                *scale = R::ONE / (*scale + self.epsilon).sqrt();
+        }
+        let variances = self.means(squares);
+        let mut statistics = [Statistics::default(); M];
+        for m in 0..M {
+            statistics[m].means = means[m];
+        }
+        // Roots and divisions are slow: one of each where the gates share it, and those of all rows in one vector.
+        let distinct = if self.per_gate { G } else { 1 };
+        for gate in 0..G {
+            let mut column = [R::ZERO; M];
+            for m in 0..M {
+                column[m] = if gate < distinct { variances[m][gate] + self.epsilon } else { statistics[m].scales[0] };
+            }
+            if gate < distinct {
+                for root in &mut column {
+                    *root = root.sqrt();
+                }
+                for root in &mut column {
+                    *root = R::ONE / *root;
+                }
+            }
+            for m in 0..M {
+                statistics[m].scales[gate] = column[m];
             }
         }
         statistics
@@ -116,14 +155,14 @@ impl<R: Real> Scope<R> {
     pub fn normalize<S: Simd<R>, const G: usize>(
         self,
         simd: S,
-        z: &[Lanes<R>; G],
+        z: [S::Block; G],
         statistics: &Statistics<R, G>,
         block: usize,
     ) -> [S::Block; G] {
         let real = real_units(self.units, block);
         let mut normalized = [simd.splat(R::ZERO); G];
         for gate in 0..G {
-            let centered = simd.load(&z[gate]) - simd.splat(statistics.means[gate]);
+            let centered = z[gate] - simd.splat(statistics.means[gate]);
             normalized[gate] = only(real, centered * simd.splat(statistics.scales[gate]));
         }
         normalized
@@ -136,79 +175,88 @@ fn only<R: Real, B: Block<R>>(real: u16, block: B) -> B {
     if real == u16::MAX { block } else { B::select(real, block, block.constant(R::ZERO)) }
 }
 
-/// `gain * z^ + shift` of a block.
-#[inline(always)]
-pub fn affine<R: Real, S: Simd<R>, const G: usize>(
-    simd: S,
-    normalized: [S::Block; G],
-    gain: &[Lanes<R>; G],
-    shift: &[Lanes<R>; G],
-) -> [S::Block; G] {
-    let mut y = normalized;
-    for gate in 0..G {
-        y[gate] = simd.load(&gain[gate]).mul_add(normalized[gate], simd.load(&shift[gate]));
-    }
-    y
-}
-
-/// The gradients of one norm's outputs, `y = gain * z^ + shift`, for M rows.
+/// The gradients of the outputs of one norm, `y = gain * z^ + shift`, and what they are taken back through.
 #[derive(Clone, Copy, Debug)]
-pub struct NormBack<'a, R, const M: usize, const G: usize> {
+pub struct NormBack<'a, R, const G: usize> {
     /// Gradients of y.
     pub d_y: &'a [[Lanes<R>; G]],
-    /// Where the rows lie in them.
+    /// Where the first of some rows lies in them.
     pub places: Places,
     /// `[N]`
     pub gain: &'a [[Lanes<R>; G]],
-    /// Those of the forward pass.
-    pub scales: [[R; G]; M],
     /// What the statistics were taken over.
     pub scope: Scope<R>,
 }
 
-/// From the gradients of y to those of z, in the place of z^; adds to the gain's gradient, row by row.
-///
-/// With `d = gain * d_y`: `d_z = (d - mean d - z^ * mean(d * z^)) / sqrt(variance + ε)`.
-#[inline(always)]
-pub fn backward<R: Real, S: Simd<R>, const M: usize, const G: usize>(
-    simd: S,
-    back: &NormBack<'_, R, M, G>,
-    z: &mut [[Lanes<R>; G]],
-    places: Places,
-    d_gain: &mut [[Lanes<R>; G]],
-) {
-    let NormBack { d_y, places: from, gain, scales, scope } = *back;
-    let (mut sums, mut products) = ([[simd.splat(R::ZERO); G]; M], [[simd.splat(R::ZERO); G]; M]);
-    for gate in 0..G {
-        let (mut sum, mut product) = ([simd.splat(R::ZERO); M], [simd.splat(R::ZERO); M]);
-        for block in 0..scope.blocks() {
-            let (gain, mut d) = (simd.load(&gain[block][gate]), simd.load(&d_gain[block][gate]));
-            for m in 0..M {
-                let (d_y, z) = (simd.load(&d_y[from.at(m, block)][gate]), simd.load(&z[places.at(m, block)][gate]));
-                d = d_y.mul_add(z, d);
-                let scaled = gain * d_y;
-                sum[m] = sum[m] + scaled;
-                product[m] = scaled.mul_add(z, product[m]);
+/// What the gradients of a whole row come to, with `d = gain * d_y`.
+#[derive(Clone, Copy, Debug)]
+pub struct BackMeans<R, const G: usize> {
+    /// `mean d`
+    d: [R; G],
+    /// `mean(d * z^)`
+    products: [R; G],
+}
+
+impl<R: Real, const G: usize> Default for BackMeans<R, G> {
+    fn default() -> Self {
+        BackMeans { d: [R::ZERO; G], products: [R::ZERO; G] }
+    }
+}
+
+impl<R: Real, const G: usize> NormBack<'_, R, G> {
+    /// The means of M rows; adds to the gain's gradient, row by row.
+    #[inline(always)]
+    pub fn means<S: Simd<R>, const M: usize>(
+        &self,
+        simd: S,
+        z: &[[Lanes<R>; G]],
+        places: Places,
+        d_gain: &mut [[Lanes<R>; G]],
+    ) -> [BackMeans<R, G>; M] {
+        let NormBack { d_y, places: from, gain, scope } = *self;
+        let (mut sums, mut products) = ([[simd.splat(R::ZERO); G]; M], [[simd.splat(R::ZERO); G]; M]);
+        for gate in 0..G {
+            let (mut sum, mut product) = ([simd.splat(R::ZERO); M], [simd.splat(R::ZERO); M]);
+            for block in 0..scope.blocks() {
+                let (gain, mut d) = (simd.load(&gain[block][gate]), simd.load(&d_gain[block][gate]));
+                for m in 0..M {
+                    let (d_y, z) = (simd.load(&d_y[from.at(m, block)][gate]), simd.load(&z[places.at(m, block)][gate]));
+                    d = d_y.mul_add(z, d);
+                    let scaled = gain * d_y;
+                    sum[m] = sum[m] + scaled;
+                    product[m] = scaled.mul_add(z, product[m]);
+                }
+                d.store(&mut d_gain[block][gate]);
             }
-            d.store(&mut d_gain[block][gate]);
+            for m in 0..M {
+                (sums[m][gate], products[m][gate]) = (sum[m], product[m]);
+            }
         }
+        let (d, products) = (scope.means(sums), scope.means(products));
+        let mut means = [BackMeans::default(); M];
         for m in 0..M {
-            (sums[m][gate], products[m][gate]) = (sum[m], product[m]);
+            means[m] = BackMeans { d: d[m], products: products[m] };
         }
+        means
     }
-    let mut means = [([R::ZERO; G], [R::ZERO; G]); M];
-    for m in 0..M {
-        means[m] = (scope.means::<S::Block, G>(sums[m]), scope.means::<S::Block, G>(products[m]));
-    }
-    for m in 0..M {
-        let (sums, products) = means[m];
-        for block in 0..scope.blocks() {
-            let (d_y, z, gain) = (&d_y[from.at(m, block)], &mut z[places.at(m, block)], &gain[block]);
-            let real = real_units(scope.units, block);
+
+    /// From the gradients of y to those of z, in the place of z^, of one row: `d_z = (d - mean d - z^ * mean(d * z^)) / sqrt(variance + ε)`.
+    #[inline(always)]
+    pub fn finish<S: Simd<R>>(
+        &self,
+        simd: S,
+        row: usize,
+        (means, scales): (&BackMeans<R, G>, &[R; G]),
+        z: &mut [[Lanes<R>; G]],
+        places: Places,
+    ) {
+        for block in 0..self.scope.blocks() {
+            let (d_y, z) = (&self.d_y[self.places.at(row, block)], &mut z[places.at(row, block)]);
+            let (gain, real) = (&self.gain[block], real_units(self.scope.units, block));
             for gate in 0..G {
-                let d = simd.load(&gain[gate]) * simd.load(&d_y[gate]) - simd.splat(sums[gate]);
-                let d = simd.load(&z[gate]).neg_mul_add(simd.splat(products[gate]), d);
-                only(real, simd.splat(scales[m][gate]) * d).store(&mut z[gate]);
+                let d = simd.load(&gain[gate]) * simd.load(&d_y[gate]) - simd.splat(means.d[gate]);
+                let d = simd.load(&z[gate]).neg_mul_add(simd.splat(means.products[gate]), d);
+                only(real, simd.splat(scales[gate]) * d).store(&mut z[gate]);
             }
         }
     }
@@ -217,7 +265,7 @@ pub fn backward<R: Real, S: Simd<R>, const M: usize, const G: usize>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::kernel::array::Array;
+    use crate::network::kernel::array::{Array, ArrayBlock};
     use crate::network::lanes::zeros;
     use crate::random::Key;
 
@@ -237,7 +285,7 @@ mod tests {
     fn normalize<const G: usize>(z: &mut [[Lanes<f64>; G]], places: Places, scope: Scope<f64>) -> [f64; G] {
         let [statistics] = scope.statistics(Array, z, places);
         for block in 0..scope.blocks() {
-            let normalized = scope.normalize(Array, &z[places.at(0, block)], &statistics, block);
+            let normalized = scope.normalize(Array, z[places.at(0, block)].map(ArrayBlock), &statistics, block);
             z[places.at(0, block)] = normalized.map(|block| block.0);
         }
         statistics.scales
@@ -294,7 +342,9 @@ mod tests {
             let mut z = before.clone();
             let scales = normalize(&mut z, places, scope);
             let mut d_gain = vec![[zeros(); 4]; 2];
-            backward(Array, &NormBack { d_y: &d_y, places, gain: &gain, scales: [scales], scope }, &mut z, places, &mut d_gain);
+            let back = NormBack { d_y: &d_y, places, gain: &gain, scope };
+            let [means] = back.means(Array, &z, places, &mut d_gain);
+            back.finish(Array, 0, (&means, &scales), &mut z, places);
             for unit in 0..UNITS {
                 for gate in 0..4 {
                     let (block, u) = (unit / 16, unit % 16);

@@ -2,7 +2,7 @@
 
 use super::kernel::{Block, Kernel, Simd, Width};
 use super::lanes::{Lanes, zeros};
-use super::norm::{self, NormBack, Places, Scope};
+use super::norm::{NormBack, Places, Scope};
 use super::params::{HeadNormGradients, HeadNormParams};
 use super::real::Real;
 use super::shape::blocks;
@@ -62,7 +62,7 @@ impl<R: Real> Kernel<R> for HeadNormForward<'_, '_, R> {
             let [statistics] = scope.statistics::<S, 1, 1>(simd, h, CONTIGUOUS);
             *scale = statistics.scales;
             for (block, h) in h.iter_mut().enumerate() {
-                let [centered] = scope.normalize(simd, h, &statistics, block);
+                let [centered] = scope.normalize(simd, [simd.load(&h[0])], &statistics, block);
                 centered.store(&mut normalized[block]);
                 let y = simd.load(&params.gain[block]).mul_add(centered, simd.load(&params.shift[block]));
                 y.store(&mut h[0]);
@@ -90,15 +90,11 @@ impl<R: Real> Kernel<R> for HeadNormBackward<'_, '_, '_, R> {
             for (shift, d) in gradients.shift.iter_mut().zip(&*row) {
                 (simd.load(shift) + simd.load(d)).store(shift);
             }
-            let back = NormBack {
-                d_y: row.as_chunks::<1>().0,
-                places: CONTIGUOUS,
-                gain: params.gain.as_chunks::<1>().0,
-                scales: [*scales],
-                scope: *scope,
-            };
+            let back =
+                NormBack { d_y: row.as_chunks::<1>().0, places: CONTIGUOUS, gain: params.gain.as_chunks::<1>().0, scope: *scope };
             let z = normalized.as_chunks_mut::<1>().0;
-            norm::backward::<R, S, 1, 1>(simd, &back, z, CONTIGUOUS, gradients.gain.as_chunks_mut::<1>().0);
+            let [means] = back.means(simd, z, CONTIGUOUS, gradients.gain.as_chunks_mut::<1>().0);
+            back.finish(simd, 0, (&means, &*scales), z, CONTIGUOUS);
             row.copy_from_slice(normalized);
         }
     }

@@ -1,122 +1,52 @@
 //! One step of a layer with layer norm, forward and backward. A norm needs a whole row before it can go on, so that products come
 //! first, for all blocks, and then each row from norm to norm. The forms are those of [`NormForm`].
+//!
+//! A row's statistics are a chain of sums, a division and a root, and its next norm waits for them. So rows go from one stage to the next
+//! together, as many as the first-level cache holds: while the chains of some are under way, others are worked on.
+
+use std::ops::Range;
 
 use super::cell;
-use super::gather::GatherBiases;
-use super::kernel::prefetch::prefetch;
 use super::kernel::tile::{columns, tiles};
-use super::kernel::{Block, Kernel, Simd, Width};
-use super::lanes::{Lanes, Row, zeros};
-use super::norm::{self, NormBack, Places, Scope, affine};
-use super::norm_cell::CellNorm;
+use super::kernel::{Block, Kernel, Simd};
+use super::lanes::Row;
+use super::norm::{NormBack, Places};
+use super::norm_buffers::{NormBuffers, STAGE};
 use super::params::{NormGradients, NormParams};
 use super::plain::NormForm;
 use super::products::{Operand, product};
 use super::real::Real;
-use super::shape::{Norm, blocks};
 use super::step::{BackwardStep, ForwardStep, load_row, store_row};
 use crate::regularize::settings::Reading;
 
-/// What a layer's norms keep from the forward pass for the backward pass.
-#[derive(Clone, Debug)]
-pub struct NormBuffers<R> {
-    form: NormForm,
-    /// Of the norms on pre-activations.
-    gates: Scope<R>,
-    /// The norm on c; empty in the joint form.
-    cell: CellNorm<R>,
-    /// Normalized `W x + b_x`, in the joint form `W x + U h + b`, `[T][N][B]`; the backward pass overwrites it with the gradients of what
-    /// was normalized, and so below.
-    x: Vec<Row<R>>,
-    /// Normalized `U h`, `[T][N][B]`; empty in the joint form.
-    h: Vec<Row<R>>,
-    /// `1/sqrt(variance + ε)` of each gate, `[T][B]`.
-    scales_x: Vec<[R; 4]>,
-    /// The same of `U h`.
-    scales_h: Vec<[R; 4]>,
-    /// Some rows on their way through the cell, `[TOGETHER][N]`.
-    row: Vec<Lanes<R>>,
-}
-
-/// Rows that go from norm to norm together.
+/// Rows whose sums run beside each other.
 const TOGETHER: usize = 4;
+
+/// Blocks in a stage: what they read and write fits the first-level cache.
+const STAGE_BLOCKS: usize = 32;
+
+/// The rows of each stage.
+fn stages(rows: usize, blocks: usize) -> impl Iterator<Item = Range<usize>> {
+    let stage = (STAGE_BLOCKS / blocks).clamp(TOGETHER, STAGE);
+    (0..rows).step_by(stage).map(move |first| first..rows.min(first + stage))
+}
 
 /// Calls a function on several rows at a time, then on those that are left.
 macro_rules! together {
     ($rows:expr, $row:ident, $m:ident => $call:expr) => {{
-        let rows: usize = $rows;
-        let mut $row = 0;
-        while rows - $row >= TOGETHER {
+        let rows: Range<usize> = $rows;
+        let mut $row = rows.start;
+        while rows.end - $row >= TOGETHER {
             const $m: usize = TOGETHER;
             $call;
             $row += $m;
         }
-        while rows > $row {
+        while rows.end > $row {
             const $m: usize = 1;
             $call;
             $row += $m;
         }
     }};
-}
-
-impl<R: Real> NormBuffers<R> {
-    /// For up to `steps` and `rows` of a layer with `hidden` units.
-    pub fn new(norm: Norm, hidden: usize, (steps, rows): (usize, usize)) -> Self {
-        let (n, epsilon) = (blocks(hidden), R::from_f64(norm.epsilon));
-        let apart = if norm.form == NormForm::Joint { 0 } else { steps * rows };
-        NormBuffers {
-            form: norm.form,
-            gates: Scope { units: hidden, per_gate: norm.per_gate, epsilon },
-            cell: CellNorm::new(hidden, epsilon, apart),
-            x: vec![[zeros(); 4]; steps * rows * n],
-            h: vec![[zeros(); 4]; apart * n],
-            scales_x: vec![[R::ZERO; 4]; steps * rows],
-            scales_h: vec![[R::ZERO; 4]; apart],
-            row: vec![zeros(); TOGETHER * n],
-        }
-    }
-
-    /// After the backward pass of some steps: the gradients of what W and U gave, `[T][N][B]`.
-    pub fn deltas(&self) -> (&[Row<R>], &[Row<R>]) {
-        match self.form {
-            NormForm::Joint => (&self.x, &self.x),
-            NormForm::A | NormForm::B => (&self.x, &self.h),
-        }
-    }
-
-    /// Has a step's share of the large buffers fetched; `size` is `B * N`.
-    pub fn prefetch(&self, time: usize, size: usize) {
-        prefetch(&self.x[time * size..][..size]);
-        if self.form != NormForm::Joint {
-            prefetch(&self.h[time * size..][..size]);
-            self.cell.prefetch(time, size);
-        }
-    }
-
-    /// Adds to the gradients of all biases and of the shifts of pre-activations. `deltas` are the gradients of the pre-activations and
-    /// `d_x` those of what was normalized, `[steps][N][B]` of the same steps; `b` is the layer's bias.
-    pub fn gather_biases(
-        &self,
-        width: Width,
-        b: &mut [Row<R>],
-        gradients: &mut NormGradients<'_, R>,
-        (deltas, d_x): (&[Row<R>], &[Row<R>]),
-        rows: usize,
-    ) {
-        let blocks = b.len();
-        let gather =
-            |gradients: &mut [&mut [Row<R>]], deltas| R::gather_biases(width, GatherBiases { gradients, deltas, blocks, rows });
-        match self.form {
-            NormForm::Joint => {
-                gather(&mut [gradients.shift_x], deltas);
-                gather(&mut [b], d_x);
-            }
-            NormForm::A | NormForm::B => {
-                gather(&mut [gradients.shift_x, gradients.shift_h, b], deltas);
-                gather(&mut [gradients.bias_x], d_x);
-            }
-        }
-    }
 }
 
 /// All blocks and rows of a step.
@@ -155,13 +85,35 @@ impl<R: Real> Kernel<R> for NormForward<'_, '_, '_, R> {
                 tiles!(S, R, rows, row, M => product_tile::<R, S, M, 1>(simd, factors, bias, z, row));
             }
         }
-        together!(rows, row, M => forward_rows::<R, S, M>(simd, norm, step, params, row));
+        for rows in stages(rows, n) {
+            together!(rows.clone(), row, M => statistics::<R, S, M>(simd, norm, step, row));
+            together!(rows.clone(), row, M => gates::<R, S, M>(simd, norm, step, params, row));
+            if !joint {
+                together!(rows.clone(), row, M => norm.cell.statistics::<S, M>(simd, from + row, &step.tanh_c[row * n..][..M * n]));
+            }
+            for row in rows {
+                outputs::<R, S>(simd, norm, step, params, row);
+            }
+        }
     }
 }
 
-/// M rows from products to outputs.
+/// The statistics of M rows of products.
 #[inline(always)]
-fn forward_rows<R: Real, S: Simd<R>, const M: usize>(
+fn statistics<R: Real, S: Simd<R>, const M: usize>(simd: S, norm: &mut NormBuffers<R>, step: &ForwardStep<'_, R>, row: usize) {
+    let (from, size, n) = (step.time * step.rows, step.rows * step.blocks, step.blocks);
+    let places = Places { first: row, row: 1, block: step.rows };
+    let x = norm.gates.statistics::<S, M, 4>(simd, &norm.x[from * n..][..size], places);
+    norm.statistics_x[from + row..][..M].copy_from_slice(&x);
+    if norm.form != NormForm::Joint {
+        let h = norm.gates.statistics::<S, M, 4>(simd, &norm.h[from * n..][..size], places);
+        norm.statistics_h[from + row..][..M].copy_from_slice(&h);
+    }
+}
+
+/// M rows from products to c', which stays where tanh(c) will be.
+#[inline(always)]
+fn gates<R: Real, S: Simd<R>, const M: usize>(
     simd: S,
     norm: &mut NormBuffers<R>,
     step: &mut ForwardStep<'_, R>,
@@ -171,30 +123,33 @@ fn forward_rows<R: Real, S: Simd<R>, const M: usize>(
     let (rows, n) = (step.rows, step.blocks);
     let (from, size) = (step.time * rows, rows * n);
     let joint = norm.form == NormForm::Joint;
+    let zoned = step.masks.zone.is_some() && step.masks.reading == Reading::Zoned;
     let x = &mut norm.x[from * n..][..size];
     let h = if joint { &mut [][..] } else { &mut norm.h[from * n..][..size] };
-    let places = Places { first: row, row: 1, block: rows };
-    let statistics_x = norm.gates.statistics::<S, M, 4>(simd, x, places);
-    let statistics_h = if joint { statistics_x } else { norm.gates.statistics::<S, M, 4>(simd, h, places) };
-    let zoned = step.masks.zone.is_some() && step.masks.reading == Reading::Zoned;
-    for m in 0..M {
-        norm.scales_x[from + row + m] = statistics_x[m].scales;
+    for block in 0..n {
+        let (gain_x, mut shift) = (load_row(simd, &params.gain_x[block]), load_row(simd, &params.shift_x[block]));
+        let mut gain_h = gain_x;
         if !joint {
-            norm.scales_h[from + row + m] = statistics_h[m].scales;
+            gain_h = load_row(simd, &params.gain_h[block]);
+            let (shift_h, bias) = (load_row(simd, &params.shift_h[block]), load_row(simd, &step.params.b[block]));
+            for gate in 0..4 {
+                shift[gate] = shift[gate] + shift_h[gate] + bias[gate];
+            }
         }
-        for block in 0..n {
-            let (place, unit) = (places.at(m, block), (row + m) * n + block);
-            let normalized = norm.gates.normalize(simd, &x[place], &statistics_x[m], block);
-            store_row(normalized, &mut x[place]);
-            let mut a = affine(simd, normalized, &params.gain_x[block], &params.shift_x[block]);
+        for row in row..row + M {
+            let (place, unit) = (block * rows + row, row * n + block);
+            let mut a = shift;
             if !joint {
-                let normalized = norm.gates.normalize(simd, &h[place], &statistics_h[m], block);
+                let normalized = norm.gates.normalize(simd, load_row(simd, &h[place]), &norm.statistics_h[from + row], block);
                 store_row(normalized, &mut h[place]);
-                let from_h = affine(simd, normalized, &params.gain_h[block], &params.shift_h[block]);
-                let bias = load_row(simd, &step.params.b[block]);
                 for gate in 0..4 {
-                    a[gate] = a[gate] + from_h[gate] + bias[gate];
+                    a[gate] = gain_h[gate].mul_add(normalized[gate], a[gate]);
                 }
+            }
+            let normalized = norm.gates.normalize(simd, load_row(simd, &x[place]), &norm.statistics_x[from + row], block);
+            store_row(normalized, &mut x[place]);
+            for gate in 0..4 {
+                a[gate] = gain_x[gate].mul_add(normalized[gate], a[gate]);
             }
             let gates = cell::activate::<R, S::Block>(a);
             store_row(gates, &mut step.gates[place]);
@@ -207,34 +162,39 @@ fn forward_rows<R: Real, S: Simd<R>, const M: usize>(
                     read = c;
                 }
             }
-            read.store(&mut norm.row[m * n + block]);
+            read.store(&mut step.tanh_c[unit]);
         }
     }
-    match norm.form {
-        NormForm::A => norm.cell.forward::<S, M>(simd, from + row, params, &mut norm.row),
-        NormForm::B => {
-            norm.cell.forward::<S, M>(simd, from + row, params, &mut norm.row);
-            for unit in 0..M * n {
-                let (new, place) = (&mut norm.row[unit], row * n + unit);
-                let (share, c_before) = (step.masks.zone_cell(simd, place), simd.load(&step.c_before[place]));
-                let c = cell::blend::<R, S::Block>(share, c_before, simd.load(new));
-                c.store(&mut step.c[place]);
-                if zoned {
-                    c.store(new);
-                }
+}
+
+/// A row from c' to h.
+#[inline(always)]
+fn outputs<R: Real, S: Simd<R>>(
+    simd: S,
+    norm: &mut NormBuffers<R>,
+    step: &mut ForwardStep<'_, R>,
+    params: &NormParams<'_, R>,
+    row: usize,
+) {
+    let (rows, n) = (step.rows, step.blocks);
+    let zoned = step.masks.zone.is_some() && step.masks.reading == Reading::Zoned;
+    for block in 0..n {
+        let (place, unit) = (block * rows + row, row * n + block);
+        let mut read = simd.load(&step.tanh_c[unit]);
+        if norm.form != NormForm::Joint {
+            read = norm.cell.forward(simd, step.time * rows + row, block, params, read);
+        }
+        if norm.form == NormForm::B {
+            let c = cell::blend::<R, S::Block>(step.masks.zone_cell(simd, unit), simd.load(&step.c_before[unit]), read);
+            c.store(&mut step.c[unit]);
+            if zoned {
+                read = c;
             }
         }
-        NormForm::Joint => {}
-    }
-    for m in 0..M {
-        for block in 0..n {
-            let unit = (row + m) * n + block;
-            let o = simd.load(&step.gates[places.at(m, block)][3]);
-            let (tanh_c, h) = cell::output::<R, S::Block>(o, simd.load(&norm.row[m * n + block]));
-            tanh_c.store(&mut step.tanh_c[unit]);
-            let (share, before) = (step.masks.zone_hidden(simd, unit), simd.load(&step.h_before[unit]));
-            step.keep_h(simd, unit, cell::blend::<R, S::Block>(share, before, h));
-        }
+        let (tanh_c, h) = cell::output::<R, S::Block>(simd.load(&step.gates[place][3]), read);
+        tanh_c.store(&mut step.tanh_c[unit]);
+        let (share, before) = (step.masks.zone_hidden(simd, unit), simd.load(&step.h_before[unit]));
+        step.keep_h(simd, unit, cell::blend::<R, S::Block>(share, before, h));
     }
 }
 
@@ -264,81 +224,128 @@ impl<R: Real> Kernel<R> for NormBackward<'_, '_, '_, '_, R> {
         columns!(S, R, n, block, G => {
             tiles!(S, R, rows, row, M => d_h_tile::<R, S, M, G>(simd, step, later, row, block));
         });
-        together!(rows, row, M => backward_rows::<R, S, M>(simd, norm, step, (params, gradients), row));
+        for rows in stages(rows, n) {
+            let first = rows.start;
+            together!(rows.clone(), row, M => outputs_back::<R, S, M>(simd, norm, step, (params, gradients), row, first));
+            for row in rows.clone() {
+                gates_back::<R, S>(simd, norm, step, params, row, first);
+            }
+            together!(rows.clone(), row, M => means_back::<R, S, M>(simd, norm, step, (params, gradients), row, first));
+            for row in rows {
+                products_back::<R, S>(simd, norm, step, params, row, first);
+            }
+        }
     }
 }
 
-/// M rows from the gradients of h(t) to those of the products.
+/// M rows from the gradients of h(t) to those of o's pre-activations and of the cell state that the output read, and to the means which
+/// the norm on c needs of these; `first` is the stage's first row.
 #[inline(always)]
-fn backward_rows<R: Real, S: Simd<R>, const M: usize>(
+fn outputs_back<R: Real, S: Simd<R>, const M: usize>(
     simd: S,
     norm: &mut NormBuffers<R>,
     step: &mut BackwardStep<'_, R>,
     (params, gradients): (&NormParams<'_, R>, &mut NormGradients<'_, R>),
     row: usize,
+    first: usize,
 ) {
     let (rows, n) = (step.rows, step.blocks);
-    let (from, size) = (step.time * rows, rows * n);
-    let places = Places { first: row, row: 1, block: rows };
-    let reading = step.masks.reading;
+    let d_read = &mut norm.d_read[(row - first) * n..][..M * n];
     for m in 0..M {
         for block in 0..n {
             let unit = (row + m) * n + block;
             let (share, d_h) = (step.masks.zone_hidden(simd, unit), simd.load(&step.d_h[unit]));
             let (d_h_before, d_h) = cell::blend_backward::<R, S::Block>(share, d_h);
             d_h_before.store(&mut step.d_h[unit]);
-            let o = &mut step.gates[places.at(m, block)][3];
-            let tanh_c = simd.load(&step.tanh_c[unit]);
-            let (d_o, d_read) = cell::output_backward::<R, S::Block>(simd.load(o), tanh_c, d_h);
+            let o = &mut step.gates[block * rows + row + m][3];
+            let (d_o, mut d) = cell::output_backward::<R, S::Block>(simd.load(o), simd.load(&step.tanh_c[unit]), d_h);
             d_o.store(o);
-            d_read.store(&mut norm.row[m * n + block]);
+            if norm.form == NormForm::B {
+                let (share, d_c) = (step.masks.zone_cell(simd, unit), simd.load(&step.d_c[unit]));
+                let (d_before, d_new) = cell::cell_backward::<R, S::Block>(share, step.masks.reading, d_c, d);
+                d_before.store(&mut step.d_c[unit]);
+                d = d_new;
+            }
+            d.store(&mut d_read[m * n + block]);
         }
     }
-    match norm.form {
-        NormForm::A => norm.cell.backward::<S, M>(simd, from + row, params, gradients, &mut norm.row),
-        NormForm::B => {
-            for unit in 0..M * n {
-                let (d_new, place) = (&mut norm.row[unit], row * n + unit);
-                let (share, d_c) = (step.masks.zone_cell(simd, place), simd.load(&step.d_c[place]));
-                let (d_before, d) = cell::cell_backward::<R, S::Block>(share, reading, d_c, simd.load(d_new));
-                d_before.store(&mut step.d_c[place]);
-                d.store(d_new);
-            }
-            norm.cell.backward::<S, M>(simd, from + row, params, gradients, &mut norm.row);
-        }
-        NormForm::Joint => {}
-    }
-    for m in 0..M {
-        for block in 0..n {
-            let unit = (row + m) * n + block;
-            let (mut d_before, mut d_new) = (simd.load(&step.d_c[unit]), simd.load(&norm.row[m * n + block]));
-            if norm.form != NormForm::B {
-                let share = step.masks.zone_cell(simd, unit);
-                (d_before, d_new) = cell::cell_backward::<R, S::Block>(share, reading, d_before, d_new);
-            }
-            let lanes = &mut step.gates[places.at(m, block)];
-            let gates = load_row(simd, lanes);
-            let (masks, c_before) = (step.masks.candidate(simd, unit), simd.load(&step.c_before[unit]));
-            let ([d_i, d_f, d_g], d_c) = cell::candidate_backward::<R, S::Block>(gates, c_before, &masks, d_new);
-            for (gate, d) in [d_i, d_f, d_g].iter().enumerate() {
-                d.store(&mut lanes[gate]);
-            }
-            (d_before + d_c).store(&mut step.d_c[unit]);
-        }
-    }
-    let scales = |all: &[[R; 4]]| {
-        let mut scales = [[R::ZERO; 4]; M];
-        scales.copy_from_slice(&all[from + row..from + row + M]);
-        scales
-    };
-    let back = |gain, scales| NormBack { d_y: &*step.gates, places, gain, scales, scope: norm.gates };
-    let x = &mut norm.x[from * n..][..size];
-    let from_x = back(params.gain_x, scales(&norm.scales_x));
-    norm::backward::<R, S, M, 4>(simd, &from_x, x, places, gradients.gain_x);
     if norm.form != NormForm::Joint {
-        let h = &mut norm.h[from * n..][..size];
-        let from_h = back(params.gain_h, scales(&norm.scales_h));
-        norm::backward::<R, S, M, 4>(simd, &from_h, h, places, gradients.gain_h);
+        norm.cell.means_back::<S, M>(simd, (step.time * rows + row, row - first), params, gradients, d_read);
+    }
+}
+
+/// A row from the gradients of the cell state that the output read to those of the pre-activations and of c(t-1).
+#[inline(always)]
+fn gates_back<R: Real, S: Simd<R>>(
+    simd: S,
+    norm: &mut NormBuffers<R>,
+    step: &mut BackwardStep<'_, R>,
+    params: &NormParams<'_, R>,
+    row: usize,
+    first: usize,
+) {
+    let (rows, n) = (step.rows, step.blocks);
+    let mut d_read = &norm.d_read[(row - first) * n..][..n];
+    if norm.form != NormForm::Joint {
+        d_read = norm.cell.backward(simd, (step.time * rows + row, row - first), params, d_read);
+    }
+    for block in 0..n {
+        let unit = row * n + block;
+        let (mut d_before, mut d_new) = (simd.load(&step.d_c[unit]), simd.load(&d_read[block]));
+        if norm.form != NormForm::B {
+            let share = step.masks.zone_cell(simd, unit);
+            (d_before, d_new) = cell::cell_backward::<R, S::Block>(share, step.masks.reading, d_before, d_new);
+        }
+        let lanes = &mut step.gates[block * rows + row];
+        let gates = load_row(simd, lanes);
+        let (masks, c_before) = (step.masks.candidate(simd, unit), simd.load(&step.c_before[unit]));
+        let ([d_i, d_f, d_g], d_c) = cell::candidate_backward::<R, S::Block>(gates, c_before, &masks, d_new);
+        for (gate, d) in [d_i, d_f, d_g].iter().enumerate() {
+            d.store(&mut lanes[gate]);
+        }
+        (d_before + d_c).store(&mut step.d_c[unit]);
+    }
+}
+
+/// The means which the norms on pre-activations need of the gradients of M rows.
+#[inline(always)]
+fn means_back<R: Real, S: Simd<R>, const M: usize>(
+    simd: S,
+    norm: &mut NormBuffers<R>,
+    step: &BackwardStep<'_, R>,
+    (params, gradients): (&NormParams<'_, R>, &mut NormGradients<'_, R>),
+    row: usize,
+    first: usize,
+) {
+    let (from, size, n) = (step.time * step.rows, step.rows * step.blocks, step.blocks);
+    let places = Places { first: row, row: 1, block: step.rows };
+    let back = |gain| NormBack { d_y: &*step.gates, places, gain, scope: norm.gates };
+    let x = back(params.gain_x).means::<S, M>(simd, &norm.x[from * n..][..size], places, gradients.gain_x);
+    norm.means_x[row - first..][..M].copy_from_slice(&x);
+    if norm.form != NormForm::Joint {
+        let h = back(params.gain_h).means::<S, M>(simd, &norm.h[from * n..][..size], places, gradients.gain_h);
+        norm.means_h[row - first..][..M].copy_from_slice(&h);
+    }
+}
+
+/// A row from the gradients of the pre-activations to those of the products.
+#[inline(always)]
+fn products_back<R: Real, S: Simd<R>>(
+    simd: S,
+    norm: &mut NormBuffers<R>,
+    step: &BackwardStep<'_, R>,
+    params: &NormParams<'_, R>,
+    row: usize,
+    first: usize,
+) {
+    let (from, size, n) = (step.time * step.rows, step.rows * step.blocks, step.blocks);
+    let places = Places { first: row, row: 1, block: step.rows };
+    let back = |gain| NormBack { d_y: &*step.gates, places, gain, scope: norm.gates };
+    let whole = (&norm.means_x[row - first], &norm.statistics_x[from + row].scales);
+    back(params.gain_x).finish(simd, 0, whole, &mut norm.x[from * n..][..size], places);
+    if norm.form != NormForm::Joint {
+        let whole = (&norm.means_h[row - first], &norm.statistics_h[from + row].scales);
+        back(params.gain_h).finish(simd, 0, whole, &mut norm.h[from * n..][..size], places);
     }
 }
 

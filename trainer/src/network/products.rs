@@ -9,7 +9,7 @@ use super::real::Real;
 /// What a matrix multiplies: rows of values, one copy for all gates, or one for each where their masks differ.
 #[derive(Clone, Copy, Debug)]
 pub struct Operand<'a, R> {
-    /// `[steps][G][B][stride]`, G copies.
+    /// `[steps][G][B][stride]`, G copies; windows are `[B][steps][width]`.
     values: &'a [R],
     /// Values in a row, without padding.
     width: usize,
@@ -26,6 +26,11 @@ impl<'a, R: Real> Operand<'a, R> {
     pub fn new(values: &'a [R], (width, stride): (usize, usize), rows: usize, copies: usize) -> Self {
         let copy = rows * stride;
         Operand { values, width, stride, copy: if copies == 1 { 0 } else { copy }, step: copies * copy }
+    }
+
+    /// Windows of some steps where they are, `[B][steps][width]`.
+    pub fn windows(values: &'a [R], width: usize, steps: usize) -> Self {
+        Operand { values, width, stride: steps * width, copy: 0, step: width }
     }
 
     /// From a step on.
@@ -58,10 +63,10 @@ impl<'a, R: Real> Operand<'a, R> {
         rows
     }
 
-    /// All rows of a step, as a gate reads them, with their padding.
+    /// All rows of a step, as a gate reads them, with what lies between them.
     #[inline(always)]
     pub fn rows(&self, step: usize, gate: usize, rows: usize) -> &'a [R] {
-        &self.values[step * self.step + gate * self.copy..][..rows * self.stride]
+        &self.values[step * self.step + gate * self.copy..][..(rows - 1) * self.stride + self.width]
     }
 }
 

@@ -170,7 +170,7 @@ pub struct BackwardStep<'a, R> {
     pub tanh_c: &'a [Lanes<R>],
     /// Gradient of c on its way back.
     pub d_c: &'a mut [Lanes<R>],
-    /// Gradient of h on its way back past the gates.
+    /// Gradient of h on its way back past the gates, where zoneout keeps some of h.
     pub d_h: &'a mut [Lanes<R>],
 }
 
@@ -191,7 +191,9 @@ impl<R: Real> BackwardStep<'_, R> {
         for (m, acc) in acc.iter_mut().enumerate() {
             for (g, d_h) in acc.iter_mut().enumerate() {
                 let place = (row + m) * self.blocks + block + g;
-                *d_h = *d_h + simd.load(&self.d_h[place]);
+                if self.masks.zone.is_some() {
+                    *d_h = *d_h + simd.load(&self.d_h[place]);
+                }
                 if let Some(upstream) = self.upstream {
                     *d_h = *d_h + simd.load(&upstream[place]);
                 }
@@ -242,7 +244,9 @@ fn backward_tile<R: Real, S: Simd<R>, const M: usize, const G: usize>(
             let gradient = cell::backward::<R, S::Block>(load_row(simd, gates), state, d_state, &masks, zone.as_ref());
             store_row(gradient.gates, gates);
             gradient.c.store(&mut step.d_c[place]);
-            gradient.h.store(&mut step.d_h[place]);
+            if zone.is_some() {
+                gradient.h.store(&mut step.d_h[place]);
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The weights as the backward pass reads them, refreshed once a batch and shared by all its rows.
 
-use super::lanes::{LANES, Lanes, transpose, zeros};
+use super::buffer::Buffer;
+use super::lanes::{LANES, Lanes, transpose};
 use super::params::LayerParams;
 use super::real::Real;
 use super::shape::blocks;
@@ -9,9 +10,9 @@ use super::shape::blocks;
 #[derive(Clone, Debug)]
 pub struct Transposed<R> {
     /// Transposed U, `[N][64 N]`.
-    pub u: Vec<Lanes<R>>,
+    pub u: Buffer<Lanes<R>>,
     /// Transposed W, `[N'][64 N]`; empty in the first layer.
-    pub w: Vec<Lanes<R>>,
+    pub w: Buffer<Lanes<R>>,
     inputs: usize,
     hidden: usize,
 }
@@ -21,7 +22,7 @@ impl<R: Real> Transposed<R> {
     pub fn new(inputs: usize, hidden: usize, above: bool) -> Self {
         let n = blocks(hidden);
         let w = if above { blocks(inputs) * n * 4 * LANES } else { 0 };
-        Transposed { u: vec![zeros(); n * n * 4 * LANES], w: vec![zeros(); w], inputs, hidden }
+        Transposed { u: Buffer::new(n * n * 4 * LANES), w: Buffer::new(w), inputs, hidden }
     }
 
     /// From the weights of the batch.

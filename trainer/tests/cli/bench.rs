@@ -19,6 +19,14 @@ fn the_benchs_figures_are_one_object() {
     }
 }
 
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn narrower_vectors_are_a_contender() {
+    let rows = Desk::new().rnn("bench train --shapes D --cell lstm --threads 1 --rounds 1 --against avx2 --json").object();
+    let contenders: Vec<&str> = rows["rows"].as_array().unwrap().iter().map(|row| row["contender"].as_str().unwrap()).collect();
+    assert_eq!(contenders, ["embedded-rnn", "embedded-rnn-avx2"]);
+}
+
 #[test]
 fn what_cannot_be_measured_is_refused() {
     let desk = Desk::new();

@@ -13,7 +13,7 @@ pub struct Row {
     pub cell: &'static str,
     /// Threads it may use.
     pub threads: usize,
-    /// `embedded-rnn`, `pytorch`, `pytorch-tuned-malloc`, `candle` or `burn`
+    /// `embedded-rnn`, `embedded-rnn-avx2`, `pytorch`, `pytorch-tuned-malloc`, `candle` or `burn`
     pub contender: &'static str,
     /// Of all steps.
     pub median_ms: f64,

@@ -142,6 +142,32 @@ impl Block<f32> for Avx2Block {
     fn sum(self) -> f32 {
         unsafe { sum(_mm256_add_ps(self.0, self.1)) }
     }
+
+    #[inline(always)]
+    fn sums<const M: usize>(blocks: [Self; M]) -> [f32; M] {
+        let mut sums = [0.0; M];
+        if M == 4 {
+            // SAFETY: the features are there, and four values have room in `sums`.
+            unsafe {
+                let quarters = |a: Self, b: Self| {
+                    let (a, b) = (_mm256_add_ps(a.0, a.1), _mm256_add_ps(b.0, b.1));
+                    _mm256_add_ps(_mm256_permute2f128_ps::<0x20>(a, b), _mm256_permute2f128_ps::<0x31>(a, b))
+                };
+                let (left, right) = (quarters(blocks[0], blocks[1]), quarters(blocks[2], blocks[3]));
+                let pairs = _mm256_add_ps(_mm256_shuffle_ps::<0x44>(left, right), _mm256_shuffle_ps::<0xee>(left, right));
+                let each = _mm256_add_ps(pairs, _mm256_permute_ps::<0xb1>(pairs));
+                // Of the halves `[a a c c]` and `[b b d d]`.
+                let (even, odd) = (_mm256_castps256_ps128(each), _mm256_extractf128_ps::<1>(each));
+                let mixed = _mm_unpacklo_ps(even, odd);
+                _mm_storeu_ps(sums.as_mut_ptr(), _mm_shuffle_ps::<0x44>(mixed, _mm_unpackhi_ps(even, odd)));
+            }
+        } else {
+            for m in 0..M {
+                sums[m] = blocks[m].sum();
+            }
+        }
+        sums
+    }
 }
 
 // SAFETY, throughout: as above, and `self` proves the features.

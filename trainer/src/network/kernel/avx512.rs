@@ -104,6 +104,29 @@ impl Block<f32> for Avx512Block {
             super::avx2::sum(eight)
         }
     }
+
+    #[inline(always)]
+    fn sums<const M: usize>(blocks: [Self; M]) -> [f32; M] {
+        let mut sums = [0.0; M];
+        if M == 4 {
+            // SAFETY: the features are there, and four values have room in `sums`.
+            unsafe {
+                let halves =
+                    |a: __m512, b: __m512| _mm512_add_ps(_mm512_shuffle_f32x4::<0x44>(a, b), _mm512_shuffle_f32x4::<0xee>(a, b));
+                let (left, right) = (halves(blocks[0].0, blocks[1].0), halves(blocks[2].0, blocks[3].0));
+                let quarters =
+                    _mm512_add_ps(_mm512_shuffle_f32x4::<0x88>(left, right), _mm512_shuffle_f32x4::<0xdd>(left, right));
+                let pairs = _mm512_add_ps(quarters, _mm512_permute_ps::<0x4e>(quarters));
+                let each = _mm512_add_ps(pairs, _mm512_permute_ps::<0xb1>(pairs));
+                _mm_storeu_ps(sums.as_mut_ptr(), _mm512_castps512_ps128(_mm512_maskz_compress_ps(0x1111, each)));
+            }
+        } else {
+            for m in 0..M {
+                sums[m] = blocks[m].sum();
+            }
+        }
+        sums
+    }
 }
 
 // SAFETY, throughout: as above, and `self` proves the features.

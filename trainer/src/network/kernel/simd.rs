@@ -33,6 +33,16 @@ pub trait Block<R: Real>: Copy + Add<Output = Self> + Sub<Output = Self> + Mul<O
 
     /// The sum over the lanes: lane `u` and `u + 8`, then `u + 4`, `u + 2`, `u + 1`.
     fn sum(self) -> R;
+
+    /// The same sums of several blocks; four share their instructions where they can.
+    #[inline(always)]
+    fn sums<const M: usize>(blocks: [Self; M]) -> [R; M] {
+        let mut sums = [R::ZERO; M];
+        for m in 0..M {
+            sums[m] = blocks[m].sum();
+        }
+        sums
+    }
 }
 
 /// An instruction set. That a value exists proves that the processor has it.

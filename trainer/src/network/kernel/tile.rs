@@ -103,7 +103,7 @@ pub fn backward<R: Real, S: Simd<R>, const M: usize, const G: usize>(
     *acc = sums;
 }
 
-/// `acc[m][g] += sum over rows of a[row][first + m] * d[row][gate + g]`; `a` is `[rows][stride]`.
+/// `acc[m][g] += sum over rows of a[row][first + m] * d[row][gate + g]`; `a` is `[rows][stride]`, the last row without its rest.
 #[inline(always)]
 pub fn outer<R: Real, S: Simd<R>, const M: usize, const G: usize>(
     simd: S,
@@ -111,7 +111,7 @@ pub fn outer<R: Real, S: Simd<R>, const M: usize, const G: usize>(
     (a, stride, first): (&[R], usize, usize),
     (d, gate): (&[Row<R>], usize),
 ) {
-    assert!(gate + G <= 4 && first + M <= stride && a.len() >= d.len() * stride);
+    assert!(gate + G <= 4 && (d.is_empty() || a.len() >= (d.len() - 1) * stride + first + M));
     let mut sums = *acc;
     for (row, deltas) in d.iter().enumerate() {
         let mut blocks = [simd.splat(R::ZERO); G];
@@ -120,7 +120,7 @@ pub fn outer<R: Real, S: Simd<R>, const M: usize, const G: usize>(
             blocks[g] = simd.load(unsafe { deltas.get_unchecked(gate + g) });
         }
         for m in 0..M {
-            // SAFETY: there is a row of `stride` values for each of `d`, and `first + M` is at most `stride`.
+            // SAFETY: each of `d` has a row that begins `stride` after the one before, and `a` reaches to the last one's `first + M`.
             let value = simd.splat(unsafe { *a.get_unchecked(row * stride + first + m) });
             for g in 0..G {
                 sums[m][g] = value.mul_add(blocks[g], sums[m][g]);
