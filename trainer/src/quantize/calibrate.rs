@@ -7,14 +7,16 @@
 
 use embedded_rnn::arithmetic::ACTIVATION_ONE;
 
-use super::layer::{self, QuantizedLstm};
+use super::compensate::DAMPING;
+use super::layer::{self, Quantized, QuantizedLstm};
 use super::rounding::RowRounding;
 use super::row::{ONE, Row};
 use super::trace::{Steps, Trace, entering};
 use super::{QuantizedNetwork, bound, head, skip};
 use crate::config::Rounding;
 use crate::error::{Error, Result};
-use crate::fold::FoldedNetwork;
+use crate::fold::reference::Reference;
+use crate::fold::{FoldedLstm, FoldedNetwork};
 use crate::network::plain::PlainLstm;
 
 /// Inputs may grow to this many times the largest of the calibration windows before they are clamped.
@@ -25,6 +27,12 @@ const STEPS: usize = 512;
 
 /// The largest input of which four columns of the largest weight stay within the bound of a pair: `2^23 / (4*127)`.
 const LARGEST_APART: f64 = 16512.0;
+
+/// Dampings of a compensation that are tried where h decides between them; the first serves elsewhere.
+const DAMPINGS: [f64; 5] = [DAMPING, 0.01, 0.03, 0.1, 0.3];
+
+/// Calibration windows over which h decides, about.
+const DRIFT_WINDOWS: usize = 64;
 
 /// Candidate scales are `2^e`.
 const EXPONENTS: std::ops::RangeInclusive<i32> = -4..=4;
@@ -68,6 +76,24 @@ fn cost(plain: &PlainLstm, apart: bool, steps: &Steps, scale: f64, limits: &[i64
     error * (1.0 + OF_AN_ACCUMULATION * extra.iter().sum::<usize>() as f64 / plain.hidden.max(1) as f64)
 }
 
+/// The sum of squared errors of a layer's h over some windows where its weights are rounded, and it runs on its own errors.
+fn drift(network: &FoldedNetwork, number: usize, rounded: &FoldedLstm, windows: &[Vec<f64>]) -> f64 {
+    let mut changed = network.clone();
+    changed.layers[number] = rounded.clone();
+    let mut sum = 0.0;
+    for window in windows.iter().step_by(windows.len().div_ceil(DRIFT_WINDOWS)) {
+        let last = &window[window.len() - network.features()..];
+        let (mut exact, mut state) = (network.start(last), changed.start(last));
+        for patch in window.chunks_exact(network.step_inputs()) {
+            network.step(&mut exact, patch);
+            changed.step(&mut state, patch);
+            let pairs = network.hidden(&exact, number).into_iter().zip(changed.hidden(&state, number));
+            sum += pairs.map(|(exact, rounded)| (exact - rounded).powi(2)).sum::<f64>();
+        }
+    }
+    sum
+}
+
 /// Quantizes a network that was folded for integers. `windows`: calibration windows of the transformed domain, `[lookback][F]`,
 /// at least one.
 pub fn quantize(network: &FoldedNetwork, windows: &[Vec<f64>], rounding: Rounding) -> Result<QuantizedNetwork> {
@@ -81,7 +107,6 @@ pub fn quantize_and_restore(
     rounding: Rounding,
 ) -> Result<(QuantizedNetwork, FoldedNetwork)> {
     let first = &network.layers[0].weights;
-    let compensated = rounding == Rounding::Compensated;
     let trace = Trace::of(network, windows);
     let features = network.features();
     let by_column = trace.layers[0].largest_inputs(features);
@@ -114,8 +139,20 @@ pub fn quantize_and_restore(
     for (number, folded) in network.layers.iter().enumerate() {
         let one = i64::from(ACTIVATION_ONE);
         let (scale, limits) = if number == 0 { (scale, of_inputs(&limits)) } else { (1.0, vec![one; folded.weights.inputs]) };
-        let steps = compensated.then_some(&trace.layers[number]);
-        let quantized = layer::quantize(folded, number + 1, scale, &limits, steps)?;
+        // Where the products of x and h are normalized apart, the errors that matter are not quite those that are minimized.
+        let dampings = match layer::form(folded).separate() && rounding == Rounding::Compensated {
+            true => &DAMPINGS[..],
+            false => &DAMPINGS[..1],
+        };
+        let mut best: Option<(f64, Quantized)> = None;
+        for damping in dampings {
+            let quantized = layer::quantize(folded, number + 1, scale, &limits, (rounding, *damping), &trace.layers[number])?;
+            let error = if dampings.len() > 1 { drift(network, number, &quantized.rounded, windows) } else { 0.0 };
+            if best.as_ref().is_none_or(|(least, _)| error < *least) {
+                best = Some((error, quantized));
+            }
+        }
+        let (_, quantized) = best.expect("one damping is tried at least");
         layers.push(quantized.layer);
         rounded.layers[number] = quantized.rounded;
         notes.push(quantized.note);
@@ -123,9 +160,9 @@ pub fn quantize_and_restore(
     let scalers = network.inputs.iter().zip(&limits);
     let inputs = scalers.map(|(scaler, limit)| [scaler.offset as f32, (scaler.scale * scale * ONE) as f32, *limit as f32]);
     // Behind a norm a row's mean error is scaled with the row, and has no constant that takes it back.
-    let head = match (compensated, &network.head_norm) {
-        (true, None) => RowRounding::of_head(&trace.last, network.head.outputs)?,
-        _ => RowRounding::Nearest,
+    let head = match &network.head_norm {
+        None => RowRounding::of_head(rounding, &trace.last, network.head.outputs)?,
+        Some(_) => RowRounding::Nearest,
     };
     let head = head::quantize(&network.head, network.head_norm.as_ref(), &head)?;
     rounded.head = head.real();

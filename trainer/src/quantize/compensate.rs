@@ -13,10 +13,11 @@ use nalgebra::{DMatrix, DVector};
 
 use super::moments::Moments;
 use super::row::{self, ONE, Row};
+use crate::config::Rounding;
 
 /// The share of the mean variance that is added to each column's: calibration windows are few, and a column's errors must not be
 /// trusted to another's without limit.
-const DAMPING: f64 = 0.003;
+pub(super) const DAMPING: f64 = 0.003;
 
 /// The variance of rounding an activation, the least that a column has.
 const LEAST: f64 = 1.0 / 12.0;
@@ -48,10 +49,10 @@ fn round(value: f64) -> f64 {
 }
 
 impl Compensation {
-    /// Of activations with these moments; `None` where they are not finite.
-    pub fn new(moments: &Moments) -> Option<Self> {
+    /// Of activations with these moments, damped by a share of their mean variance; `None` where they are not finite.
+    pub fn new(moments: &Moments, damping: f64) -> Option<Self> {
         let columns = moments.mean.len();
-        let damping = LEAST + DAMPING * moments.covariance.diagonal().sum() / columns.max(1) as f64;
+        let damping = LEAST + damping * moments.covariance.diagonal().sum() / columns.max(1) as f64;
         let mut order: Vec<usize> = (0..columns).collect();
         order.sort_by(|a, b| moments.covariance[(*a, *a)].total_cmp(&moments.covariance[(*b, *b)]));
         let covariance = DMatrix::from_fn(columns, columns, |row, column| {
@@ -105,14 +106,14 @@ impl Compensation {
     }
 
     /// Rounds a row with a scale made `coarser` times coarser than it has to be.
-    pub fn round(&self, weights: &[f64], bias: f64, coarser: f64) -> Row {
+    pub fn round(&self, rounding: Rounding, weights: &[f64], bias: f64, coarser: f64) -> Row {
         let base = row::finest_scale(weights, bias) * coarser;
-        self.best(weights, bias, SCALES.map(|factor| factor * base))
+        self.best(rounding, weights, bias, SCALES.map(|factor| factor * base))
     }
 
     /// Rounds a row with a scale.
-    pub fn at_scale(&self, weights: &[f64], bias: f64, scale: f64) -> Row {
-        self.best(weights, bias, [scale])
+    pub fn at_scale(&self, rounding: Rounding, weights: &[f64], bias: f64, scale: f64) -> Row {
+        self.best(rounding, weights, bias, [scale])
     }
 
     /// The variance of a rounded row's products minus those of the exact one.
@@ -122,13 +123,22 @@ impl Compensation {
         (&self.covariance * &errors).dot(&errors)
     }
 
-    /// Rounds a row with each of these scales, at least one, and takes the best.
-    fn best(&self, weights: &[f64], bias: f64, scales: impl IntoIterator<Item = f64>) -> Row {
+    /// Rounds a row with each of these scales, at least one, and takes the best. The bias takes the mean error of either rounding.
+    fn best(&self, rounding: Rounding, weights: &[f64], bias: f64, scales: impl IntoIterator<Item = f64>) -> Row {
         let mut best: Option<(f64, f64, DVector<f64>)> = None;
         for scale in scales {
             let exact = DVector::from_iterator(weights.len(), self.order.iter().map(|column| weights[*column] / scale));
-            for mut rounded in [self.nearest_plane(&exact), exact.map(round)] {
-                let variance = self.descend(&exact, &mut rounded) * scale * scale;
+            let nearest = exact.map(round);
+            let tried = match rounding {
+                Rounding::Compensated => vec![self.nearest_plane(&exact), nearest],
+                Rounding::Nearest => vec![nearest],
+            };
+            for mut rounded in tried {
+                let variance = match rounding {
+                    Rounding::Compensated => self.descend(&exact, &mut rounded),
+                    Rounding::Nearest => (&rounded - &exact).dot(&self.slope(&exact, &rounded)),
+                } * scale
+                    * scale;
                 if best.as_ref().is_none_or(|(least, ..)| variance < *least) {
                     best = Some((variance, scale, rounded));
                 }
@@ -183,9 +193,9 @@ mod tests {
         for seed in 0..20 {
             for columns in [1, 3, 17, 40] {
                 let values = activations(seed, columns, 300);
-                let compensation = Compensation::new(&Moments::of(columns, &values, None, true)).unwrap();
+                let compensation = Compensation::new(&Moments::of(columns, &values, None, true), DAMPING).unwrap();
                 let weights = row(seed, columns);
-                let rounded = compensation.round(&weights, 0.3, 1.0);
+                let rounded = compensation.round(Rounding::Compensated, &weights, 0.3, 1.0);
                 assert!(rounded.weights.iter().all(|w| *w >= -WEIGHT_LIMIT));
                 let (mean, variance) = error(&values, &weights, 0.3, &rounded);
                 assert!(mean.abs() <= 0.51 * rounded.scale / ONE, "the bias takes the mean: {mean}");
@@ -204,7 +214,7 @@ mod tests {
     fn columns_that_move_apart_are_rounded_to_nearest() {
         let columns = 9;
         let covariance = DMatrix::from_diagonal(&DVector::from_fn(columns, |k, _| 1.0 + (k * k) as f64));
-        let compensation = Compensation::new(&Moments { mean: DVector::zeros(columns), covariance }).unwrap();
+        let compensation = Compensation::new(&Moments { mean: DVector::zeros(columns), covariance }, DAMPING).unwrap();
         let weights = row(5, columns);
         let exact = DVector::from_fn(columns, |k, _| 250.0 * weights[compensation.order[k]]);
         let nearest = exact.map(round);
@@ -212,7 +222,7 @@ mod tests {
         assert_eq!(rounded, nearest);
         compensation.descend(&exact, &mut rounded);
         assert_eq!(rounded, nearest);
-        let row = compensation.round(&weights, 0.0, 1.0);
+        let row = compensation.round(Rounding::Compensated, &weights, 0.0, 1.0);
         let to_nearest = weights.iter().map(|w| round(w / row.scale) as i8);
         assert!(row.weights.iter().copied().eq(to_nearest));
     }
@@ -223,7 +233,7 @@ mod tests {
         for seed in 0..10 {
             let columns = 12;
             let moments = Moments::of(columns, &activations(seed, columns, 200), None, true);
-            let compensation = Compensation::new(&moments).unwrap();
+            let compensation = Compensation::new(&moments, DAMPING).unwrap();
             let exact = DVector::from_vec(row(seed, columns)) * 200.0;
             let mut left = exact.clone();
             let mut rounded = DVector::zeros(columns);
@@ -242,7 +252,7 @@ mod tests {
     #[test]
     fn the_variance_of_a_row_is_that_of_its_products() {
         let values = activations(5, 20, 400);
-        let compensation = Compensation::new(&Moments::of(20, &values, None, true)).unwrap();
+        let compensation = Compensation::new(&Moments::of(20, &values, None, true), DAMPING).unwrap();
         let weights = row(5, 20);
         let rounded = Row::round(&weights, 0.0, 1.0);
         let (_, measured) = error(&values, &weights, 0.0, &rounded);
@@ -250,25 +260,28 @@ mod tests {
         let measured = measured * ONE * ONE;
         let expected = compensation.variance(&weights, &rounded);
         assert!(expected > measured && expected < 1.5 * measured, "{expected} {measured}");
-        let coarse = compensation.at_scale(&weights, 0.0, 2.0 * rounded.scale);
+        let coarse = compensation.at_scale(Rounding::Compensated, &weights, 0.0, 2.0 * rounded.scale);
         assert_eq!(coarse.scale, 2.0 * rounded.scale);
         assert!(
-            compensation.variance(&weights, &coarse) > compensation.variance(&weights, &compensation.round(&weights, 0.0, 1.0))
+            compensation.variance(&weights, &coarse)
+                > compensation.variance(&weights, &compensation.round(Rounding::Compensated, &weights, 0.0, 1.0))
         );
     }
 
     #[test]
     fn a_row_that_was_made_coarser_is_coarser() {
         let values = activations(3, 20, 100);
-        let compensation = Compensation::new(&Moments::of(20, &values, None, true)).unwrap();
+        let compensation = Compensation::new(&Moments::of(20, &values, None, true), DAMPING).unwrap();
         let weights = row(3, 20);
-        let largest = |coarser: f64| compensation.round(&weights, 0.0, coarser).weights.iter().map(|w| w.unsigned_abs()).max();
+        let largest = |coarser: f64| {
+            compensation.round(Rounding::Compensated, &weights, 0.0, coarser).weights.iter().map(|w| w.unsigned_abs()).max()
+        };
         assert!(largest(2.0) <= Some(80) && largest(4.0) <= Some(40), "{:?} {:?}", largest(2.0), largest(4.0));
-        assert_eq!(compensation.round(&[0.0; 20], 0.0, 1.0).weights, [0; 20]);
+        assert_eq!(compensation.round(Rounding::Compensated, &[0.0; 20], 0.0, 1.0).weights, [0; 20]);
     }
 
     #[test]
     fn values_that_are_not_finite_have_no_compensation() {
-        assert!(Compensation::new(&Moments::of(2, &[1.0, f64::NAN, 0.0, 2.0], None, true)).is_none());
+        assert!(Compensation::new(&Moments::of(2, &[1.0, f64::NAN, 0.0, 2.0], None, true), DAMPING).is_none());
     }
 }

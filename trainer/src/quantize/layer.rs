@@ -9,6 +9,7 @@ use super::rounding::LayerRounding;
 use super::row::ONE;
 use super::rows::{QuantizedRows, Rounded};
 use super::trace::Steps;
+use crate::config::Rounding;
 use crate::error::Result;
 use crate::fold::{FoldedLstm, FoldedNorm};
 use crate::network::plain::{NormForm, PlainLstm};
@@ -89,22 +90,21 @@ pub fn form(layer: &FoldedLstm) -> CellForm {
 }
 
 /// Quantizes layer number `number`. `input_scale`: activation units (in ones) per unit of input, which the weights of x are divided by;
-/// `input_limits`: the largest absolute activation of each column of x; `steps`: what errors of rounding are compensated for, if they are.
+/// `input_limits`: the largest absolute activation of each column of x; `steps`: what rows are multiplied with, by which they are rounded,
+/// with their covariance damped.
 pub(super) fn quantize(
     layer: &FoldedLstm,
     number: usize,
     input_scale: f64,
     input_limits: &[i64],
-    steps: Option<&Steps>,
+    (rounding, damping): (Rounding, f64),
+    steps: &Steps,
 ) -> Result<Quantized> {
     let form = form(layer);
     let uncentered = layer.norm.as_ref().map(|norm| norm::uncentered(&layer.weights, norm));
     let plain = uncentered.as_ref().unwrap_or(&layer.weights);
     let (inputs, hidden) = (plain.inputs, plain.hidden);
-    let rounding = match steps {
-        Some(steps) => LayerRounding::compensated(plain, layer.norm.as_ref(), steps, input_scale)?,
-        None => LayerRounding::NEAREST,
-    };
+    let rows_rounding = LayerRounding::new(rounding, plain, layer.norm.as_ref(), steps, input_scale, damping)?;
     let x = |r: usize| plain.w[r * inputs..][..inputs].iter().map(|w| w / input_scale);
     let h = |r: usize| plain.u[r * hidden..][..hidden].iter().copied();
     let one = i64::from(ACTIVATION_ONE);
@@ -112,16 +112,16 @@ pub(super) fn quantize(
     let x_range = Inputs { count: inputs, unit: 1.0 / (input_scale * ONE), largest: most };
     let mut largest = input_limits.to_vec();
     let (rows, recurrent) = if form.separate() {
-        let rows = Rounded::new(number, hidden, largest, &rounding.rows, |r| (x(r).collect(), plain.b[r]))?;
+        let rows = Rounded::new(number, hidden, largest, &rows_rounding.rows, |r| (x(r).collect(), plain.b[r]))?;
         // Columns of x before the first of h in its group of four: their weights are zeros.
         let before = inputs % 4;
         let mut largest = vec![0; before];
         largest.resize(before + hidden, one);
         let weights = |r: usize| std::iter::repeat_n(0.0, before).chain(h(r)).collect();
-        (rows, Some(Rounded::new(number, hidden, largest, &rounding.recurrent, |r| (weights(r), 0.0))?))
+        (rows, Some(Rounded::new(number, hidden, largest, &rows_rounding.recurrent, |r| (weights(r), 0.0))?))
     } else {
         largest.resize(inputs + hidden, one);
-        (Rounded::new(number, hidden, largest, &rounding.rows, |r| (x(r).chain(h(r)).collect(), plain.b[r]))?, None)
+        (Rounded::new(number, hidden, largest, &rows_rounding.rows, |r| (x(r).chain(h(r)).collect(), plain.b[r]))?, None)
     };
     let rounded = rounded(layer, input_scale, &rows, recurrent.as_ref());
     let (rows, norm, note) = match &layer.norm {

@@ -2,11 +2,12 @@
 
 use std::ops::Range;
 
-use super::compensate::Compensation;
+use super::compensate::{Compensation, DAMPING};
 use super::moments::Moments;
 use super::norm::{Product, squared_factors};
 use super::row::{ONE, Row};
 use super::trace::Steps;
+use crate::config::Rounding;
 use crate::error::{Error, Result};
 use crate::fold::FoldedNorm;
 use crate::network::plain::{NormForm, PlainLstm};
@@ -18,15 +19,16 @@ const WORK: usize = 2_000_000_000;
 /// The rounding of rows over the same columns.
 #[derive(Clone, Debug)]
 pub(super) enum RowRounding {
-    /// Each weight to the nearest.
+    /// Each weight to the nearest, of rows of which no activations are known.
     Nearest,
-    /// So that weights take back each other's errors.
-    Compensated(Groups),
+    /// With activations in view.
+    Calibrated(Groups),
 }
 
 /// Groups of rows that share their compensation.
 #[derive(Clone, Debug)]
 pub(super) struct Groups {
+    rounding: Rounding,
     /// Rows of a gate; of the head all.
     gate: usize,
     /// Rows of a group, the last of a gate's excepted.
@@ -35,50 +37,50 @@ pub(super) struct Groups {
 }
 
 /// Of moments that must be finite.
-fn compensation(moments: &Moments) -> Result<Compensation> {
-    Compensation::new(moments)
+fn compensation(moments: &Moments, damping: f64) -> Result<Compensation> {
+    Compensation::new(moments, damping)
         .ok_or_else(|| Error::failed("quantization needs calibration windows on which the network's states are finite"))
 }
 
 impl RowRounding {
     /// For the head, which reads `steps` without x, with `outputs` rows.
-    pub fn of_head(steps: &Steps, outputs: usize) -> Result<Self> {
+    pub fn of_head(rounding: Rounding, steps: &Steps, outputs: usize) -> Result<Self> {
         let moments = Moments::of(steps.columns, &activations(steps, 1.0, 0..steps.columns), None, true);
-        let compensations = vec![compensation(&moments)?];
-        Ok(RowRounding::Compensated(Groups { gate: outputs, rows: outputs, compensations }))
+        let compensations = vec![compensation(&moments, DAMPING)?];
+        Ok(RowRounding::Calibrated(Groups { rounding, gate: outputs, rows: outputs, compensations }))
     }
 
-    /// What compensates row r's errors, if anything does.
-    fn compensation(&self, r: usize) -> Option<&Compensation> {
+    /// How row r is rounded with its activations in view, if they are.
+    fn calibrated(&self, r: usize) -> Option<(Rounding, &Compensation)> {
         match self {
             RowRounding::Nearest => None,
-            RowRounding::Compensated(Groups { gate, rows, compensations }) => {
-                Some(&compensations[r / gate * gate.div_ceil(*rows) + r % gate / rows])
+            RowRounding::Calibrated(Groups { rounding, gate, rows, compensations }) => {
+                Some((*rounding, &compensations[r / gate * gate.div_ceil(*rows) + r % gate / rows]))
             }
         }
     }
 
     /// Rounds row r with a scale made `coarser` times coarser than it has to be.
     pub fn round(&self, r: usize, weights: &[f64], bias: f64, coarser: f64) -> Row {
-        match self.compensation(r) {
+        match self.calibrated(r) {
             None => Row::round(weights, bias, coarser),
-            Some(compensation) => compensation.round(weights, bias, coarser),
+            Some((rounding, compensation)) => compensation.round(rounding, weights, bias, coarser),
         }
     }
 
     /// Rounds row r with a scale.
     pub fn at_scale(&self, r: usize, weights: &[f64], bias: f64, scale: f64) -> Row {
-        match self.compensation(r) {
+        match self.calibrated(r) {
             None => Row::at_scale(weights, bias, scale),
-            Some(compensation) => compensation.at_scale(weights, bias, scale),
+            Some((rounding, compensation)) => compensation.at_scale(rounding, weights, bias, scale),
         }
     }
 
     /// The expected squared error of row r's sum: of activations as they are, or of ones that know nothing of each other.
     pub fn error(&self, r: usize, weights: &[f64], row: &Row) -> f64 {
-        match self.compensation(r) {
+        match self.calibrated(r) {
             None => row.scale * row.scale * weights.len() as f64 / 12.0,
-            Some(compensation) => compensation.variance(weights, row),
+            Some((_, compensation)) => compensation.variance(weights, row),
         }
     }
 }
@@ -101,11 +103,13 @@ fn activations(steps: &Steps, input_scale: f64, columns: Range<usize>) -> Vec<f6
 /// What a layer's rows over some columns are rounded with. `growth`: by how much squared errors grow between them and the
 /// pre-activations, a step; `biased`: a bias takes means away.
 fn layer_rows(
+    rounding: Rounding,
     steps: &Steps,
     input_scale: f64,
     columns: Range<usize>,
     growth: Option<&[f64]>,
     biased: bool,
+    damping: f64,
 ) -> Result<RowRounding> {
     let hidden = steps.columns - steps.inputs;
     let values = activations(steps, input_scale, columns.clone());
@@ -119,34 +123,41 @@ fn layer_rows(
         let weight =
             |(number, step): (usize, &[f64])| step[first..end].iter().sum::<f64>() * growth.map_or(1.0, |growth| growth[number]);
         let weights: Vec<f64> = steps.sensitivities.chunks_exact(4 * hidden).enumerate().map(weight).collect();
-        compensation(&Moments::of(columns.len(), &values, Some(&weights), biased).padded(before))
+        compensation(&Moments::of(columns.len(), &values, Some(&weights), biased).padded(before), damping)
     });
     let compensations = compensations.collect::<Result<Vec<Compensation>>>()?;
-    Ok(RowRounding::Compensated(Groups { gate: hidden, rows, compensations }))
+    Ok(RowRounding::Calibrated(Groups { rounding, gate: hidden, rows, compensations }))
 }
 
 impl LayerRounding {
-    /// Each weight to the nearest.
-    pub const NEAREST: Self = LayerRounding { rows: RowRounding::Nearest, recurrent: RowRounding::Nearest };
-
     /// For a layer that sees `steps`. `plain`: the weights that are to be rounded; `norm`: what reads their sums; `input_scale`: as
     /// [`super::layer::quantize`] has it.
-    pub fn compensated(plain: &PlainLstm, norm: Option<&FoldedNorm>, steps: &Steps, input_scale: f64) -> Result<Self> {
+    pub fn new(
+        rounding: Rounding,
+        plain: &PlainLstm,
+        norm: Option<&FoldedNorm>,
+        steps: &Steps,
+        input_scale: f64,
+        damping: f64,
+    ) -> Result<Self> {
+        let rows = |columns: Range<usize>, growth: Option<&[f64]>, biased: bool| {
+            layer_rows(rounding, steps, input_scale, columns, growth, biased, damping)
+        };
         let all = 0..steps.columns;
         let Some(norm) = norm else {
-            return Ok(LayerRounding { rows: layer_rows(steps, input_scale, all, None, true)?, ..Self::NEAREST });
+            return Ok(LayerRounding { rows: rows(all, None, true)?, recurrent: RowRounding::Nearest });
         };
         // What comes out of a norm has its input's error times r.
         if norm.form == NormForm::Joint {
             let growth = squared_factors(plain, norm, steps, Product::Both, norm.epsilon_x);
-            return Ok(LayerRounding { rows: layer_rows(steps, input_scale, all, Some(&growth), true)?, ..Self::NEAREST });
+            return Ok(LayerRounding { rows: rows(all, Some(&growth), true)?, recurrent: RowRounding::Nearest });
         }
         let of_x = squared_factors(plain, norm, steps, Product::Inputs, norm.epsilon_x);
         let of_h = squared_factors(plain, norm, steps, Product::Recurrent, norm.epsilon_h);
         Ok(LayerRounding {
-            rows: layer_rows(steps, input_scale, 0..steps.inputs, Some(&of_x), true)?,
+            rows: rows(0..steps.inputs, Some(&of_x), true)?,
             // A bias upon the product of a state near zero would be all that its norm sees.
-            recurrent: layer_rows(steps, input_scale, steps.inputs..steps.columns, Some(&of_h), false)?,
+            recurrent: rows(steps.inputs..steps.columns, Some(&of_h), false)?,
         })
     }
 }
