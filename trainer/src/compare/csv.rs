@@ -81,7 +81,7 @@ fn spread(spread: Option<Spread>) -> [String; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compare::summary::testing::comparison;
+    use crate::compare::testing::comparison;
 
     #[test]
     fn every_line_has_its_cells() {

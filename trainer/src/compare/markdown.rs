@@ -63,7 +63,7 @@ fn grouped(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compare::summary::testing::comparison;
+    use crate::compare::testing::comparison;
 
     #[test]
     fn every_variant_has_its_row() {

@@ -13,6 +13,7 @@ mod board;
 mod csv;
 mod markdown;
 mod measure;
+mod notes;
 pub mod page;
 mod plan;
 mod pool;
@@ -23,6 +24,8 @@ mod sign_test;
 mod statistics;
 mod store;
 mod summary;
+#[cfg(test)]
+mod testing;
 mod text;
 mod train;
 mod validation;

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::board::{self, BoardCost};
 use super::measure::Errors;
+use super::notes::notes;
 use super::plan::{Chosen, LeftOut, Plan};
 use super::record::{DeviceCost, Fate, Point, Record, Trained};
 use super::sign_test::{SignTest, smallest_p};
@@ -17,11 +18,8 @@ use crate::evaluate::baselines::fit_all;
 use crate::evaluate::metrics::score;
 
 /// How errors are stated.
-const MEASURE: &str = "RMSE and MSE on the normalized scale: over all windows of a part, all targets and the whole horizon, in the \
+pub(super) const MEASURE: &str = "RMSE and MSE on the normalized scale: over all windows of a part, all targets and the whole horizon, in the \
                        transformed domain, in units of the training rows' deviation there";
-
-/// The chance beyond which a difference is usually not called one.
-const LEVEL: f64 = 0.05;
 
 /// A comparison's outcome.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -247,7 +245,7 @@ fn trained(records: &[Record]) -> impl Iterator<Item = (u64, &Trained)> + Clone 
 }
 
 impl Row {
-    fn new(variant: &Chosen, records: &[Record]) -> Self {
+    pub(super) fn new(variant: &Chosen, records: &[Record]) -> Self {
         let runs = trained(records);
         let figures = |figure: fn(&Trained) -> f64| runs.clone().map(move |(_, run)| figure(run));
         let diverged = records.iter().filter(|record| matches!(record.outcome, Fate::Diverged { .. }));
@@ -288,7 +286,7 @@ pub(super) fn mean_curve<'a>(curves: impl Iterator<Item = &'a [Point]> + Clone) 
 }
 
 /// Fills in what compares a row with none's.
-fn against_none(rows: &mut [Row]) {
+pub(super) fn against_none(rows: &mut [Row]) {
     let Some((none, others)) = rows.split_first_mut() else { return };
     none.step_time_ratio = none.step_milliseconds.map(|_| 1.0);
     for row in others {
@@ -315,167 +313,9 @@ fn baselines(plan: &Plan<'_>) -> Result<Vec<Reference>> {
     fit_all(plan.dataset, plan.config.data.season)?.into_iter().map(one).collect()
 }
 
-/// What keeps a reader from concluding too much.
-fn notes(comparison: &Comparison) -> Vec<String> {
-    let Comparison { seeds, smallest_p, variants, missing, .. } = comparison;
-    let mut notes = Vec::new();
-    let others = variants.len().saturating_sub(1);
-    if *seeds < 2 {
-        notes.push(
-            "one seed says nothing about chance: there is no deviation, and the sign test has nothing to count; use --seeds"
-                .into(),
-        );
-    } else if *smallest_p > LEVEL {
-        notes.push(format!(
-            "with {seeds} seeds the smallest p that the sign test can give is {smallest_p:.4}, when all of them agree: no difference here \
-             can be called significant at {LEVEL}; that takes 6 seeds or more"
-        ));
-    }
-    if others > 1 && *smallest_p <= LEVEL {
-        notes.push(format!(
-            "{others} variants are tested against none, each twice: about one in twenty such tests gives p < {LEVEL} by chance alone"
-        ));
-    }
-    notes.push(
-        "seeds vary initialization, order of windows and masks, not the data: the sign test speaks of this series and this split only".into(),
-    );
-    for row in variants {
-        if !row.diverged.is_empty() {
-            let list = row.diverged.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
-            notes.push(format!("{}: training diverged with seed {list}; its means are of the other seeds", row.name));
-        }
-        if let Some(last) = &row.cost_last {
-            let units = last.layers.iter().map(|layer| layer.hidden.to_string()).collect::<Vec<_>>().join(" and ");
-            notes.push(format!(
-                "{}: the device figures are of the best epoch; with the last epoch's weights {units} units are left, {} bytes of flash and {} MACs",
-                row.name, last.flash_bytes, last.macs
-            ));
-        }
-        if let Some(reason) = &row.export_failure {
-            notes.push(format!("{}: its export failed: {reason}", row.name));
-        }
-    }
-    if !missing.is_empty() {
-        let of = |row: &Row| {
-            let seeds = missing.iter().filter(|run| run.variant == row.name).map(|run| run.seed.to_string());
-            let list = seeds.collect::<Vec<_>>().join(", ");
-            (!list.is_empty()).then(|| format!("{} with seed {list}", row.name))
-        };
-        let list = variants.iter().filter_map(of).collect::<Vec<_>>().join("; ");
-        notes.push(format!("{} of {} runs are not there yet: {list}", missing.len(), *seeds as usize * variants.len()));
-    }
-    notes
-}
-
-#[cfg(test)]
-pub(super) mod testing {
-    use super::*;
-    use crate::compare::record::{LayerShape, Measured};
-    use crate::config::Loss;
-    use embedded_rnn::forecast::{Normalization, Transform};
-
-    pub fn errors(rmse: f64) -> Errors {
-        Errors { rmse, mse: rmse * rmse }
-    }
-
-    pub fn record(variant: &str, seed: u64, best: f64, last: f64) -> Record {
-        let measured = |rmse: f64| Measured { validation: errors(0.9 * rmse), test: errors(rmse) };
-        let point = |epoch: usize| Point { epoch, training_loss: 1.0 / epoch as f64, validation_loss: 0.5 + best / epoch as f64 };
-        let device = DeviceCost {
-            model: format!("{variant}.rnn"),
-            layers: vec![LayerShape { inputs: 2, hidden: 4, form: "Plain".into() }],
-            head: "PlainHead".into(),
-            flash_bytes: 2048,
-            ram_bytes: 512,
-            macs: 1000,
-            agreement: Some(0.001),
-        };
-        let trained = Trained {
-            best_epoch: 2,
-            steps: 30,
-            seconds_per_step: 0.001 * (1.0 + seed as f64),
-            best: measured(best),
-            last: measured(last),
-            curve: (1..=3 + seed as usize).map(point).collect(),
-            device: (seed == 0).then_some(device),
-            device_last: None,
-            export_failure: None,
-        };
-        Record { variant: variant.into(), seed, digest: String::new(), outcome: Fate::Trained(Box::new(trained)) }
-    }
-
-    /// Two variants beside none, three seeds, one of which diverged.
-    pub fn comparison() -> Comparison {
-        let chosen = |name: &str| Chosen {
-            name: name.to_owned(),
-            settings: format!("{name} = \"<0.1>\""),
-            reason: "for the test",
-            regularization: Default::default(),
-            fold: Default::default(),
-        };
-        let runs = |name: &str, errors: [(f64, f64); 3]| -> Vec<Record> {
-            (0..3u64).zip(errors).map(|(seed, (best, last))| record(name, seed, best, last)).collect()
-        };
-        let mut wild = runs("decay", [(0.5, 0.4), (0.6, 0.6), (0.7, 0.9)]);
-        for record in &mut wild {
-            let Fate::Trained(trained) = &mut record.outcome else { unreachable!() };
-            trained.seconds_per_step *= 1.5;
-        }
-        wild[2].outcome = Fate::Diverged { reason: "in epoch 2".into() };
-        let mut rows = vec![
-            Row::new(&chosen(NONE), &runs(NONE, [(0.5, 0.7), (0.6, 0.8), (0.7, 0.9)])),
-            Row::new(&chosen("output-dropout"), &runs("output-dropout", [(0.4, 0.5), (0.5, 0.6), (0.8, 0.7)])),
-            Row::new(&chosen("decay"), &wild),
-        ];
-        let Record { outcome: Fate::Trained(first), .. } = record(NONE, 0, 0.5, 0.7) else { unreachable!() };
-        let board = BoardCost {
-            board: "qemu-m4".into(),
-            instructions_per_step: 1234,
-            instructions_per_forecast: 13_574,
-            stack_bytes: 700,
-            compared: 120,
-        };
-        rows[0].cost = first.device.map(|device| Cost { device, board: Some(board) });
-        rows[1].cost = rows[0].cost.clone().map(|cost| Cost { board: None, ..cost });
-        against_none(&mut rows);
-        let mut comparison = Comparison {
-            name: "series <&>".into(),
-            setting: Setting {
-                targets: vec!["OT & \"more\"".into()],
-                window: Window {
-                    lookback: 12,
-                    patch: 2,
-                    horizon: 3,
-                    transform: Transform::Sqrt,
-                    normalization: Normalization::Last,
-                },
-                hidden: vec![4],
-                loss: Loss::Mse,
-                epochs: 5,
-                steps: 50,
-                training_windows: 100,
-                validation_windows: 20,
-                test_windows: 30,
-            },
-            measure: MEASURE,
-            seeds: 3,
-            smallest_p: smallest_p(3),
-            board: Some("qemu-m4".into()),
-            variants: rows,
-            baselines: vec![Reference { name: "naive", test: errors(0.65) }, Reference { name: "ridge", test: errors(0.55) }],
-            left_out: vec![LeftOut { name: "between-dropout".into(), reason: "one <layer>".into() }],
-            missing: vec![],
-            notes: vec![],
-        };
-        comparison.notes = notes(&comparison);
-        comparison
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::testing::comparison;
-    use super::*;
+    use crate::compare::testing::comparison;
 
     #[test]
     fn rows_compare_seed_by_seed_with_none() {
@@ -501,22 +341,5 @@ mod tests {
         assert_eq!(curve.len(), 5);
         assert!((curve[0].validation_loss - 1.1).abs() < 1e-12);
         assert!((curve[4].validation_loss - (0.5 + 0.7 / 5.0)).abs() < 1e-12);
-    }
-
-    #[test]
-    fn missing_runs_are_listed() {
-        let mut comparison = comparison();
-        let missing = |variant: &str, seed| Missing { variant: variant.to_owned(), seed };
-        comparison.missing = vec![missing("decay", 0), missing(NONE, 1), missing("decay", 2)];
-        let last = notes(&comparison).pop().unwrap();
-        assert_eq!(last, "3 of 9 runs are not there yet: none with seed 1; decay with seed 0, 2");
-    }
-
-    #[test]
-    fn few_seeds_and_divergence_are_said() {
-        let notes = comparison().notes.join("\n");
-        assert!(notes.contains("with 3 seeds the smallest p that the sign test can give is 0.2500"), "{notes}");
-        assert!(notes.contains("decay: training diverged with seed 2"), "{notes}");
-        assert!(!notes.contains("by chance alone"), "{notes}");
     }
 }

@@ -86,7 +86,7 @@ pub(super) fn below(row: &Row, none: Option<&Row>) -> [bool; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compare::summary::testing::comparison;
+    use crate::compare::testing::comparison;
 
     #[test]
     fn every_variant_has_its_line_and_what_is_not_known_a_dash() {

@@ -2,11 +2,10 @@
 
 use std::fmt::Write;
 
-use super::svg::{Scale, escape, thousands};
+use super::rows::{self, LABELS, WIDTH};
+use super::svg::{Scale, thousands};
 use crate::compare::summary::{Comparison, Row};
 
-const WIDTH: f64 = 980.0;
-const LABELS: f64 = 196.0;
 const TOP: f64 = 22.0;
 const ROW: f64 = 22.0;
 const GAP: f64 = 16.0;
@@ -45,19 +44,7 @@ pub(super) fn plot(comparison: &Comparison) -> String {
     let panels: Vec<&Panel> = PANELS.iter().filter(|panel| rows.iter().any(|row| (panel.value)(row).is_some())).collect();
     let height = TOP + ROW * rows.len() as f64 + 4.0;
     let mut svg = format!("<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"Costs by variant\">");
-    for (index, row) in rows.iter().enumerate() {
-        let y = TOP + ROW * index as f64;
-        if index % 2 == 0 {
-            let _ = write!(svg, "<rect class=\"band\" x=\"0\" y=\"{y}\" width=\"{WIDTH}\" height=\"{ROW}\"/>");
-        }
-        let _ = write!(
-            svg,
-            "<text class=\"label\" x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>",
-            LABELS - 10.0,
-            y + ROW / 2.0 + 4.0,
-            escape(&row.name)
-        );
-    }
+    rows::draw(&mut svg, rows, TOP, ROW);
     let width = (WIDTH - LABELS - GAP * panels.len().saturating_sub(1) as f64) / panels.len().max(1) as f64;
     for (place, panel) in panels.iter().enumerate() {
         let left = LABELS + (width + GAP) * place as f64;

@@ -2,13 +2,12 @@
 
 use std::fmt::Write;
 
+use super::rows::{self, LABELS, WIDTH};
 use super::svg::{Scale, domain, escape};
 use crate::compare::statistics::Spread;
 use crate::compare::summary::{Comparison, Row, Seed};
 use crate::compare::text::{below, plain};
 
-const WIDTH: f64 = 980.0;
-const LABELS: f64 = 196.0;
 const GAP: f64 = 18.0;
 const TOP: f64 = 46.0;
 const ROW: f64 = 24.0;
@@ -41,19 +40,7 @@ pub(super) fn plot(comparison: &Comparison) -> String {
         svg,
         "<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"Test error of every seed by variant, at best validation and at the final epoch\">"
     );
-    for (index, row) in rows.iter().enumerate() {
-        let y = TOP + ROW * index as f64;
-        if index % 2 == 0 {
-            let _ = write!(svg, "<rect class=\"band\" x=\"0\" y=\"{y}\" width=\"{WIDTH}\" height=\"{ROW}\"/>");
-        }
-        let _ = write!(
-            svg,
-            "<text class=\"label\" x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>",
-            LABELS - 10.0,
-            y + ROW / 2.0 + 4.0,
-            escape(&row.name)
-        );
-    }
+    rows::draw(&mut svg, rows, TOP, ROW);
     let domain = shared_domain(comparison);
     let width = (WIDTH - LABELS - GAP) / 2.0;
     for (index, panel) in PANELS.iter().enumerate() {
@@ -168,7 +155,7 @@ fn references(svg: &mut String, scale: &Scale, comparison: &Comparison, bottom: 
 mod tests {
     use super::*;
     use crate::compare::summary::Reference;
-    use crate::compare::summary::testing::{comparison, errors};
+    use crate::compare::testing::{comparison, errors};
 
     #[test]
     fn marks_that_nearly_coincide_share_a_name() {

@@ -4,6 +4,7 @@
 mod bars;
 mod curves;
 mod dots;
+mod rows;
 mod svg;
 
 use svg::{escape, thousands};
@@ -220,7 +221,7 @@ fn variants(comparison: &Comparison) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compare::summary::testing::comparison;
+    use crate::compare::testing::comparison;
 
     #[test]
     fn every_variant_is_in_every_part_and_nothing_is_loaded() {
