@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::export::{CalibratedIntervals, Format, Trained, export};
 use crate::files::write_atomically;
 use crate::linear::{fit_skip, refit_skip};
-use crate::network::plain::{PlainLstm, PlainNetwork, PlainNorm};
+use crate::network::plain::PlainNetwork;
 use crate::preset::{self, Resolved};
 use crate::report::run_folder::{RunFolder, dataset, shape};
 use crate::train::{Ending, EpochReport, Observer, Residual, Skipped, State, StepReport, Task, fit, skip};
@@ -170,7 +170,7 @@ pub fn train(config: &Config, dataset: &Dataset, run: &RunFolder, how: How, outp
     // A resumed training may have ended between its last checkpoint and its metrics.
     write_atomically(&run.metrics(), metrics(&trained.history).as_bytes())?;
     let network = trained.best.params.to_plain();
-    let parameters = parameters(&network);
+    let parameters = network.parameters();
     let (network, validation_loss) = match &mut skipped {
         None => (network, trained.best.loss),
         Some(skipped) => {
@@ -225,15 +225,6 @@ fn fitted_skip(config: &Config, dataset: &Dataset, output: &Output) -> Result<Op
         fit.skip.rank, fit.lambda, fit.share, fit.error, fit.ridge_error
     ));
     Ok(Some(Skipped { skip: fit.skip.repeated(config.training.outputs_per_value()), refitted: None, share: 1.0 }))
-}
-
-fn parameters(network: &PlainNetwork) -> usize {
-    let norm = |norm: &PlainNorm| {
-        let pre_activations = [&norm.gain_x, &norm.shift_x, &norm.bias_x, &norm.gain_h, &norm.shift_h];
-        pre_activations.into_iter().chain([&norm.gain_c, &norm.shift_c]).map(Vec::len).sum::<usize>()
-    };
-    let layer = |layer: &PlainLstm| layer.w.len() + layer.u.len() + layer.b.len() + layer.norm.as_ref().map_or(0, norm);
-    network.layers.iter().map(layer).sum::<usize>() + network.head.w.len() + network.head.b.len()
 }
 
 fn summary(outcome: &Outcome) -> String {

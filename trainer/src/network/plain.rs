@@ -96,3 +96,19 @@ pub struct PlainNetwork {
     /// What the forecast gets beside it, where there is such a thing.
     pub skip: Option<PlainSkip>,
 }
+
+impl PlainNetwork {
+    /// How many numbers it consists of.
+    pub fn parameters(&self) -> usize {
+        let norm = |norm: &PlainNorm| {
+            let PlainNorm { gain_x, shift_x, bias_x, gain_h, shift_h, gain_c, shift_c, .. } = norm;
+            [gain_x, shift_x, bias_x, gain_h, shift_h, gain_c, shift_c].map(Vec::len).into_iter().sum::<usize>()
+        };
+        let layer = |layer: &PlainLstm| layer.w.len() + layer.u.len() + layer.b.len() + layer.norm.as_ref().map_or(0, norm);
+        let head = |head: &PlainDense| {
+            head.w.len() + head.b.len() + head.norm.as_ref().map_or(0, |norm| norm.gain.len() + norm.shift.len())
+        };
+        let skip = |skip: &PlainSkip| skip.products.len() + skip.spread.len() + skip.bias.len();
+        self.layers.iter().map(layer).sum::<usize>() + head(&self.head) + self.skip.as_ref().map_or(0, skip)
+    }
+}
