@@ -23,9 +23,9 @@ use super::int8_norm::NormInt8;
 use super::table::{HALF, OFFSET, SIGMOID};
 use super::{Element, Number};
 use crate::image::{Arithmetic, Layout, LoadError, Record};
-#[cfg(kernel = "armv7em")]
-use crate::kernel::armv7em::dense_int8;
-#[cfg(not(kernel = "armv7em"))]
+#[cfg(kernel_dsp)]
+use crate::kernel::armv7m::dense_int8;
+#[cfg(not(kernel_dsp))]
 use crate::kernel::portable::dense_int8;
 use crate::network::{Few, Form, Head, PlainHead};
 

@@ -5,10 +5,10 @@ use core::fmt::Debug;
 use super::LstmInt8;
 use super::block::well_formed;
 use crate::image::{Fields, Layout, LoadError, Record};
-#[cfg(kernel = "armv7em")]
-use crate::kernel::armv7em as paired;
+#[cfg(kernel = "armv7m")]
+use crate::kernel::armv7m as paired;
 use crate::kernel::joint::Padding;
-#[cfg(not(kernel = "armv7em"))]
+#[cfg(not(kernel = "armv7m"))]
 use crate::kernel::packed_pair as paired;
 use crate::kernel::{int8_norm, packed_pair, row_major};
 use crate::network::Form;
@@ -129,9 +129,9 @@ impl Kernel for PackedPair {
         scratch: &mut [[i32; 4]],
         h: &mut [i16],
     ) {
-        #[cfg(kernel = "armv7em")]
+        #[cfg(kernel = "armv7m")]
         paired::normed_lstm(weights, xh, c, wide, scratch, h);
-        #[cfg(not(kernel = "armv7em"))]
+        #[cfg(not(kernel = "armv7m"))]
         int8_norm::lstm::<Self, F>(weights, xh, c, wide, scratch, h);
     }
 }

@@ -103,14 +103,14 @@ impl<'m> NormInt8<'m> {
     }
 
     /// The bits of [`Self::limit`].
-    #[cfg(kernel = "armv7em")]
+    #[cfg(kernel = "armv7m")]
     #[inline(always)]
     pub fn limit_bits(&self) -> u32 {
         self.block.limit_bits()
     }
 
     /// The statistics of all gates together, if they are one block, from their joint sums.
-    #[cfg(kernel = "armv7em")]
+    #[cfg(kernel = "armv7m")]
     #[inline]
     pub fn joint_normalizer(&self, sums: Sums, epsilon: u64) -> Option<Normalizer> {
         (!self.per_gate).then(|| self.block.normalizer(sums, epsilon))

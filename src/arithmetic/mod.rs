@@ -52,7 +52,7 @@ pub(crate) use int8_norm::{NormInt8, normalized_cell};
 pub use normalizer::NormBlock;
 pub(crate) use normalizer::{Normalizer, Sums};
 pub use skip::{Linear, SkipF32, SkipInt8};
-#[cfg(kernel = "armv7em")]
+#[cfg(kernel = "armv7m")]
 pub(crate) use table::table_middle;
 
 /// A value that arrays of activations or cell states are made of.

@@ -36,7 +36,7 @@ impl Sums {
     }
 
     /// Sums that a kernel has made.
-    #[cfg(kernel = "armv7em")]
+    #[cfg(kernel = "armv7m")]
     #[inline(always)]
     pub fn new(first: i32, second: u64) -> Self {
         Sums { first, second }
@@ -69,7 +69,7 @@ impl NormBlock {
     }
 
     /// The bits of [`Self::limit`].
-    #[cfg(kernel = "armv7em")]
+    #[cfg(kernel = "armv7m")]
     #[inline(always)]
     pub fn limit_bits(self) -> u32 {
         30 - self.bits
@@ -117,7 +117,7 @@ pub(crate) struct Normalizer {
 impl Normalizer {
     /// `N`, `-S1`, the root, and a shift to the right, for `((N z - S1) >> shift) * root`: a shift to the left is in N and S1, for it loses
     /// nothing modulo 2^32.
-    #[cfg(kernel = "armv7em")]
+    #[cfg(kernel = "armv7m")]
     #[inline(always)]
     pub fn shifted(self) -> [i32; 4] {
         let (left, right) = if self.up >= 0 { (self.up & 31, 0) } else { (0, -self.up & 31) };

@@ -3,17 +3,17 @@
 //! 512 segments over [-16, 16), 1/16 wide. A word holds `base << 16 | slope`: the sigmoid at the segment's left end in Q15, and the
 //! rise over the segment in Q15. Computed at compile time, so that nothing has to be generated or trusted.
 //!
-//! The assembly for ARMv7E-M reads `σ - 0.5` instead, which is a signed halfword as well and needs no subtraction where tanh is wanted:
+//! The assembly for ARMv7-M reads `σ - 0.5` instead, which is a signed halfword as well and needs no subtraction where tanh is wanted:
 //! there [`OFFSET`] is taken from every base. A core with vectors too has one table for each.
 
 /// Segments on either side of zero.
 pub(crate) const HALF: usize = 256;
 
 /// What has been taken from the sigmoid in Q15.
-pub(crate) const OFFSET: i32 = if cfg!(all(kernel = "armv7em", not(kernel_vectors))) { 1 << 14 } else { 0 };
+pub(crate) const OFFSET: i32 = if cfg!(all(kernel = "armv7m", not(kernel_vectors))) { 1 << 14 } else { 0 };
 
 /// Where the segment of `σ - 0.5` that begins at zero lies.
-#[cfg(kernel = "armv7em")]
+#[cfg(kernel = "armv7m")]
 #[inline(always)]
 pub(crate) fn table_middle() -> *const u32 {
     #[cfg(kernel_vectors)]

@@ -4,8 +4,8 @@
 pub(crate) mod armv6m;
 #[cfg(kernel = "armv6m")]
 pub(crate) mod armv6m_step;
-#[cfg(kernel = "armv7em")]
-pub(crate) mod armv7em;
+#[cfg(kernel = "armv7m")]
+pub(crate) mod armv7m;
 pub(crate) mod float;
 pub(crate) mod float_norm;
 pub(crate) mod head_norm;

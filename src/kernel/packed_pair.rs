@@ -151,7 +151,7 @@ fn scaled(units: impl Iterator<Item = Unit>) -> impl Iterator<Item = [i32; 4]> {
 
 /// See [`crate::arithmetic::Number::lstm`]; forms without layer norm.
 #[inline]
-#[cfg(not(kernel = "armv7em"))]
+#[cfg(not(kernel = "armv7m"))]
 pub(crate) fn lstm<F: Form>(weights: &LstmInt8<'_, F>, xh: &[i16], c: &mut [i32], wide: &mut [i32], h: &mut [i16]) {
     // Other forms are left to the compiler.
     #[cfg(kernel = "armv6m")]

@@ -21,9 +21,9 @@ impl<T: Zeroable> Place<T> {
     /// All zero.
     #[inline(always)]
     pub fn zero(&mut self) -> &mut T {
-        #[cfg(kernel = "armv7em")]
-        super::armv7em::memory::zero(&mut self.0);
-        #[cfg(not(kernel = "armv7em"))]
+        #[cfg(kernel = "armv7m")]
+        super::armv7m::memory::zero(&mut self.0);
+        #[cfg(not(kernel = "armv7m"))]
         self.0.write(T::zeroed());
         // SAFETY: every byte has been set to zero, which is a value of `T`, for it is `Zeroable`.
         unsafe { self.0.assume_init_mut() }
@@ -33,8 +33,8 @@ impl<T: Zeroable> Place<T> {
 /// Copies `from` to `to`.
 #[inline(always)]
 pub(crate) fn copy<T: Pod>(from: &T, to: &mut T) {
-    #[cfg(kernel = "armv7em")]
-    super::armv7em::memory::copy(bytemuck::bytes_of(from), bytemuck::bytes_of_mut(to));
-    #[cfg(not(kernel = "armv7em"))]
+    #[cfg(kernel = "armv7m")]
+    super::armv7m::memory::copy(bytemuck::bytes_of(from), bytemuck::bytes_of_mut(to));
+    #[cfg(not(kernel = "armv7m"))]
     to.clone_from(from);
 }

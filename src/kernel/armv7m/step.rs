@@ -3,10 +3,8 @@
 use core::arch::naked_asm;
 use core::mem::MaybeUninit;
 
-use super::cell::{cell, gate, segment};
 use super::form::Further;
 use super::frame::{Cell, Columns, Products, Saved};
-use super::products::{blocks, enter, four_columns, leave, products};
 use crate::arithmetic::LstmInt8;
 use crate::network::Form;
 

@@ -3,7 +3,6 @@
 use core::arch::naked_asm;
 use core::mem::MaybeUninit;
 
-use super::cell::{cell, gate, segment};
 use super::form::Further;
 use super::frame::{Cell, Saved};
 use crate::arithmetic::{LstmInt8, Normalizer};
@@ -93,20 +92,20 @@ unsafe extern "C" fn cells<F: Form>(frame: Frame) {
         "asr r4, r4, r12",
         "asr r5, r5, r12",
         "asr r6, r6, r12",
-        "smmulr r3, r3, r11",
-        "smmulr r4, r4, r11",
-        "smmulr r5, r5, r11",
-        "smmulr r6, r6, r11",
+        multiply_high!("r3", "r3", "r11", "r2"),
+        multiply_high!("r4", "r4", "r11", "r2"),
+        multiply_high!("r5", "r5", "r11", "r2"),
+        multiply_high!("r6", "r6", "r11", "r2"),
         "ldm r8!, {{r9, r10, r11, r12}}",
-        "smmulr r3, r3, r9",
-        "smmulr r4, r4, r10",
-        "smmulr r5, r5, r11",
-        "smmulr r6, r6, r12",
+        multiply_high!("r3", "r3", "r9", "r2"),
+        multiply_high!("r4", "r4", "r10", "r2"),
+        multiply_high!("r5", "r5", "r11", "r2"),
+        multiply_high!("r6", "r6", "r12", "r2"),
         "ldm r8!, {{r9, r10, r11, r12}}",
-        "qadd r3, r3, r9",
-        "qadd r4, r4, r10",
-        "qadd r5, r5, r11",
-        "qadd r6, r6, r12",
+        add!("r3", "r3", "r9"),
+        add!("r4", "r4", "r10"),
+        add!("r5", "r5", "r11"),
+        add!("r6", "r6", "r12"),
         "stm sp, {{r7, r8}}",
         "add r1, sp, #24",
         "ldm r1, {{r7, r8, r9, r10, r11, r12, lr}}",

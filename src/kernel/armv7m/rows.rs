@@ -4,7 +4,6 @@ use core::arch::naked_asm;
 use core::mem::MaybeUninit;
 
 use super::frame::{Columns, Products, Saved};
-use super::products::{blocks, enter, four_columns, leave, products};
 use crate::arithmetic::{Rows, Sums};
 
 /// Constants of [`rows`].

@@ -23,14 +23,14 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// What [`super::products`] reads and keeps, and the constants of what follows it.
+/// What the text of products reads and keeps, and the constants of what follows it.
 #[repr(C)]
 pub(super) struct Products<C, F> {
     /// `r0`
     stream: *const u32,
     /// `r1`
     saved: *mut Saved,
-    /// `r2`: which entry of the loop a unit begins with, see [`super::products::blocks`].
+    /// `r2`: which entry of the loop a unit begins with, see [`super::entry`].
     first: u32,
     /// `r3`
     unused: MaybeUninit<u32>,
@@ -51,7 +51,7 @@ pub(super) struct Products<C, F> {
 }
 
 /// The entry of units whose columns are in blocks.
-const IN_BLOCKS: u32 = 8;
+const IN_BLOCKS: u32 = 4;
 
 impl<C, F> Products<C, F> {
     /// For `units` rows of four gates over these columns; none where their numbers disagree.
@@ -64,7 +64,7 @@ impl<C, F> Products<C, F> {
         }
         // Addresses that are compared, and never read from.
         let columns = columns.as_ptr_range();
-        let first = if rows.in_blocks { IN_BLOCKS } else { rows.columns as u32 / 2 % 8 };
+        let first = if rows.in_blocks { IN_BLOCKS } else { rows.columns as u32 / 4 % 4 };
         Some(Products {
             stream: rows.stream.as_ptr(),
             saved,
@@ -93,7 +93,11 @@ pub(super) struct Cell {
     /// `r10`
     table: *const u32,
     /// `r11`
+    #[cfg(kernel_dsp)]
     fraction: u32,
+    /// `r11`
+    #[cfg(not(kernel_dsp))]
+    bases: *const i16,
     /// `r12`
     half_gate: u32,
     /// `lr`
@@ -109,7 +113,11 @@ impl Cell {
             c_end: c.as_mut_ptr_range().end,
             h_end: h.as_mut_ptr_range().end,
             table: table_middle(),
+            #[cfg(kernel_dsp)]
             fraction: 256 << 16,
+            // The high halfwords.
+            #[cfg(not(kernel_dsp))]
+            bases: table_middle().cast::<i16>().wrapping_add(1),
             half_gate: 1 << 30,
             half_output: 1 << 20,
         })

@@ -6,32 +6,14 @@
 //! | `r7` | the unit, counted from -H up to 0 |
 //! | `r8 r9` | the ends of c and of the new h |
 //! | `r10` | the middle of the table of `σ - 0.5` |
-//! | `r11` | 256 in the high halfword, the place of a segment's fraction in the low byte |
+//! | `r11` | 256 in the high halfword, the place of a segment's fraction in the low byte; without the DSP extension the table's high halfwords |
 //! | `r12 lr` | 2^30 and 2^20: one half in the formats of the gates |
-//! | `r1 r2` | free |
-
-/// `σ - 0.5` in Q23, which is tanh of half the argument in Q22, of a pre-activation that lies within the table.
-macro_rules! segment {
-    ($value:literal) => {
-        concat!(
-            "asrs r2, ",
-            $value,
-            ", #8\n",
-            "ldr r2, [r10, r2, lsl #2]\n",
-            "bfi r11, ",
-            $value,
-            ", #0, #8\n",
-            "smuad ",
-            $value,
-            ", r2, r11\n",
-        )
-    };
-}
+//! | `r1 r2` | free; `r8` too once c is stored |
 
 /// `σ - 0.5` of a pre-activation in Q12.
 macro_rules! gate {
     ($value:literal) => {
-        concat!("ssat ", $value, ", #17, ", $value, "\n", $crate::kernel::armv7em::cell::segment!($value))
+        concat!("ssat ", $value, ", #17, ", $value, "\n", segment!($value))
     };
 }
 
@@ -51,22 +33,22 @@ macro_rules! cell {
             "add r3, r12, r3, lsl #8\n",
             ".if {kept}\n",
             "ldr r2, [sp, #{further}]\n",
-            "smmulr r3, r3, r2\n",
-            "qadd r3, r3, r3\n",
+            multiply_high!("r3", "r3", "r2", "r2"),
+            add!("r3", "r3", "r3"),
             ".endif\n",
-            "smmulr r4, r1, r4\n",
-            "smmlar r4, r3, r5, r4\n",
-            "qadd r4, r4, r4\n",
+            multiply_high!("r4", "r1", "r4", "r2"),
+            accumulate_high!("r4", "r3", "r5", "r2"),
+            add!("r4", "r4", "r4"),
             ".if {kept}\n",
             "ldr r2, [sp, #{further} + 4]\n",
-            "smmulr r4, r4, r2\n",
-            "qadd r4, r4, r4\n",
+            multiply_high!("r4", "r4", "r2", "r2"),
+            add!("r4", "r4", "r4"),
             ".endif\n",
             ".if {cell}\n",
             "ldrd r2, r5, [sp, #{further} + 8]\n",
-            "qsub r3, r4, r1\n",
-            "smmulr r3, r3, r2\n",
-            "qdadd r3, r1, r3\n",
+            subtract!("r3", "r4", "r1"),
+            multiply_high!("r3", "r3", "r2", "r2"),
+            add_double!("r3", "r1"),
             "str r3, [r8, r7, lsl #2]\n",
             "cmp r5, #0\n",
             "it ne\n",
@@ -80,20 +62,18 @@ macro_rules! cell {
             "ldrd r1, r2, [sp, #{further} + 16]\n",
             "ldr r3, [r2, r7, lsl #2]\n",
             "add r6, r12, r6, lsl #8\n",
-            "smmulr r6, r6, r4\n",
-            "qsub r6, r6, r3\n",
-            "smmulr r6, r6, r1\n",
-            "qdadd r6, r3, r6\n",
+            multiply_high!("r6", "r6", "r4", "r8"),
+            subtract!("r6", "r6", "r3"),
+            multiply_high!("r6", "r6", "r1", "r8"),
+            add_double!("r6", "r3"),
             "str r6, [r2, r7, lsl #2]\n",
             "add r6, r6, #512\n",
             "asrs r6, r6, #10\n",
             ".else\n",
             "add r6, lr, r6, asr #2\n",
-            "smmulr r6, r6, r4\n",
+            multiply_high!("r6", "r6", "r4", "r2"),
             ".endif\n",
             "strh r6, [r9, r7, lsl #1]\n",
         )
     };
 }
-
-pub(super) use {cell, gate, segment};

@@ -2,7 +2,7 @@
 //!
 //! Sixteen columns of four gates, 64 multiply-accumulates, in 54 instructions and three for the loop. `smlad` on raw words accumulates
 //! `R = 256*A + B` of two columns, `sxtb16` sign-extends the two low bytes in place, and `smlad` on those accumulates B. Everything
-//! that a core has in registers is used; what a unit needs otherwise lies at the stack pointer, see [`super::frame::Frame`].
+//! that a core has in registers is used; what a unit needs otherwise lies at the stack pointer, see [`super::super::frame`].
 //!
 //! | registers | while columns are summed |
 //! |---|---|
@@ -45,20 +45,6 @@ macro_rules! four_columns {
             $second,
             ", r6\n",
         )
-    };
-}
-
-/// Saves the registers, `r1`: where, and finds the entry of units, `r2`: its number in the table.
-macro_rules! enter {
-    () => {
-        concat!("stm r1, {{r4-r11, lr}}\n", "adr r3, 26f\n", "ldr r3, [r3, r2, lsl #2]\n", "str r3, [sp, #4]\n",)
-    };
-}
-
-/// Restores the registers and returns.
-macro_rules! leave {
-    () => {
-        concat!("ldr r1, [sp, #48]\n", "ldm r1, {{r4-r11, pc}}\n")
     };
 }
 
@@ -125,8 +111,8 @@ macro_rules! blocks {
             "25: ldm r1!, {{r8, r9}}\n",
             "b 23b\n",
             ".p2align 2\n",
-            // By twice the groups of four columns, of which no number is odd where they are one block; then units in blocks.
-            "26: .word 20b+1, 25b+1, 25b+1, 22b+1, 22b+1, 24b+1, 24b+1, 20b+1, 29b+1\n",
+            // By the groups of four columns, modulo 4, where they are one block; then units in blocks.
+            "26: .word 20b+1, 25b+1, 22b+1, 24b+1, 29b+1\n",
             // The last of several blocks.
             "31: movs r2, #0\n",
             "strd r2, r2, [sp, #40]\n",
@@ -137,5 +123,3 @@ macro_rules! blocks {
         )
     };
 }
-
-pub(super) use {blocks, enter, four_columns, leave, products};

@@ -1,4 +1,5 @@
-//! The integer kernels for ARMv7E-M, and for ARMv8-M with the DSP extension: a whole unit at a time in assembly.
+//! The integer kernels for ARMv7-M, and for ARMv8-M with the DSP extension: a whole unit at a time in assembly. What the DSP extension
+//! does in one instruction has a text of several for cores without it.
 
 // Instructions that the compiler does not choose for these products.
 #![allow(unsafe_code)]
@@ -18,17 +19,26 @@ macro_rules! cpu {
     };
 }
 
+// Texts come before the functions that are made of them.
+#[cfg(not(kernel_dsp))]
+#[macro_use]
+mod base;
+#[cfg(kernel_dsp)]
+#[macro_use]
+mod dsp;
+#[macro_use]
 mod cell;
-mod dense;
+#[macro_use]
+mod entry;
 mod form;
 mod frame;
 pub(super) mod memory;
 mod normed;
-mod products;
 mod rows;
 mod step;
 
-pub(crate) use self::dense::dense_int8;
+#[cfg(kernel_dsp)]
+pub(crate) use self::dsp::dense::dense_int8;
 use self::frame::Columns;
 use super::int8_norm::{self, clamped, joint_cells, separate};
 use crate::arithmetic::{IntegerLayout, LstmInt8, NormInt8, Normalizer, PackedPair, Rows, Sums};
