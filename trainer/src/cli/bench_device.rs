@@ -90,6 +90,7 @@ fn trained(network: &Network, folder: &Path, output: &Output) -> Result<TrainedR
 }
 
 pub fn run(args: &Args, output: &Output) -> Result<()> {
+    let output = &output.for_result();
     let boards = chosen(&args.board)?;
     if let Some(cell) = &args.cell {
         expect_cell(cell)?;

@@ -37,6 +37,7 @@ struct Report {
 }
 
 pub fn run(args: &Args, output: &Output) -> Result<()> {
+    let output = &output.for_result();
     let recorded = match &args.record {
         Some(record) if args.bless => expect_place_for_file(record).map(|()| None)?,
         Some(record) => Some(size::read(&read_text(record)?, record)?),

@@ -130,6 +130,7 @@ pub struct WorkerArgs {
 }
 
 pub fn run(args: &Args, output: &Output) -> Result<()> {
+    let output = &output.for_result();
     let shapes: Vec<Bench> = match &args.shapes[..] {
         [] => SHAPES.to_vec(),
         names => names.iter().map(|name| find(name)).collect::<Result<_>>()?,

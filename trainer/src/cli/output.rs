@@ -10,17 +10,25 @@ use crate::error::{Error, Result};
 #[derive(Clone, Copy, Debug)]
 pub struct Output {
     json: bool,
+    /// Whether stdout is for the result alone.
+    result_alone: bool,
 }
 
 impl Output {
     pub fn new(json: bool) -> Self {
-        Output { json }
+        Output { json, result_alone: json }
     }
 
-    /// A line for people: on stdout, or on stderr where stdout is for a program.
+    /// The same with stdout for the result alone, under `--json` or not: of a command whose table people copy.
+    pub fn for_result(&self) -> Self {
+        Output { result_alone: true, ..*self }
+    }
+
+    /// A line for people: on stdout, or on stderr where stdout is for the result alone.
     pub fn say(&self, line: impl AsRef<str>) {
         // A reader that went away (`| head`) is no reason to stop the work.
-        let _ = if self.json { writeln!(io::stderr(), "{}", line.as_ref()) } else { writeln!(io::stdout(), "{}", line.as_ref()) };
+        let line = line.as_ref();
+        let _ = if self.result_alone { writeln!(io::stderr(), "{line}") } else { writeln!(io::stdout(), "{line}") };
     }
 
     /// Something to beware of: always on stderr.

@@ -19,6 +19,15 @@ fn the_benchs_figures_are_one_object() {
     }
 }
 
+/// Stdout is the table alone, as it is to be copied; what is said on the way goes to stderr.
+#[test]
+fn a_table_stands_alone_on_stdout() {
+    let answer = Desk::new().rnn("bench train --shapes D --cell lstm --threads 1 --rounds 1 --markdown");
+    assert!(answer.stderr.contains("shape D, lstm, threads: 1"), "{}", answer.stderr);
+    let table = answer.done();
+    assert!(table.starts_with("| shape |") && !table.contains("threads: 1"), "{table}");
+}
+
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn narrower_vectors_are_a_contender() {
