@@ -1,8 +1,8 @@
 //! Measures a step of the linked model's recurrent layers alone, without transforms and head, and logs what it took.
 //!
 //! The inputs are those of the model file's own window, encoded as a forecaster encodes them. A loop that writes an input and steps is measured,
-//! and the same loop without the step: their difference is the steps, calls included. The program [`super::bare`] is this one without the
-//! network: what this one's image has more is the network's code and tables.
+//! and the same loop without the step: their difference is the steps, calls included. The program [`super::bare`] is this one with an empty
+//! function in the step's place: what this one's image has more is the network's code and tables.
 
 use core::{hint::black_box, marker::PhantomData, mem::size_of};
 
@@ -31,7 +31,7 @@ pub fn run() -> ! {
     measure::<true>()
 }
 
-/// The whole program; without the steps if not `STEP`.
+/// The whole program; with empty steps if not `STEP`.
 pub(super) fn measure<const STEP: bool>() -> ! {
     match layers::<STEP, _, _, _, _, _, _, _>(PhantomData::<model::Model<'static>>) {
         Ok(()) => end::succeed(),
@@ -64,13 +64,7 @@ where
 
     let mut state = L::ZERO;
     let weights = black_box(&weights);
-    let ((), with) = meter.measure(|| {
-        turn::<N, L>(&inputs, &mut state, |state| {
-            if STEP {
-                step::<N, L>(weights, state)
-            }
-        })
-    });
+    let ((), with) = meter.measure(|| turn::<N, L>(&inputs, &mut state, |state| step::<STEP, N, L>(weights, state)));
     let ((), without) = meter.measure(|| turn::<N, L>(&inputs, &mut state, |_| ()));
     report(&meter, with, without, [size_of::<L::State>(), size_of::<L::Output>()]);
     Ok(())
@@ -105,10 +99,14 @@ fn turn<N: Number, L: Layer<N>>(inputs: &[L::Input], state: &mut L::State, mut w
     }
 }
 
-/// One step, called as a function of its own.
+/// One step, called as a function of its own. The loop around it is the same without it, so that no more than the step is counted.
 #[inline(never)]
-fn step<N: Number, L: Layer<N>>(weights: &L::Weights<'_>, state: &mut L::State) {
-    L::step(weights, state);
+fn step<const STEP: bool, N: Number, L: Layer<N>>(weights: &L::Weights<'_>, state: &mut L::State) {
+    if STEP {
+        L::step(weights, state);
+    } else {
+        black_box((weights, state));
+    }
 }
 
 fn report(meter: &Meter, with: Cost, without: Cost, [state, hidden]: [usize; 2]) {
