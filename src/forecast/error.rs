@@ -86,7 +86,7 @@ impl Error for SelfTestError {}
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum SessionError {
-    /// The model subtracts each window's last value, which a stream does not have.
+    /// The model normalizes each window by itself, and a stream has none.
     Windowed,
     /// The model adds a linear function of each window, which begins nowhere in a stream.
     Skip,
@@ -96,7 +96,7 @@ impl fmt::Display for SessionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             SessionError::Windowed => {
-                "the model normalizes each window by its last value: use a forecaster, or train with normalization = \"none\""
+                "the model normalizes each window by itself: use a forecaster, or train with normalization = \"none\""
             }
             SessionError::Skip => {
                 "the model adds a linear function of each window: use a forecaster, or train with skip = \"none\""

@@ -5,17 +5,27 @@ use core::marker::PhantomData;
 use super::history::History;
 use super::pipeline::Recurrent;
 use super::snapshot::{self, Content};
-use super::{Model, NotReady, SampleError, SnapshotError};
+use super::{Level, Model, NotReady, SampleError, SnapshotError};
 use crate::arithmetic::Number;
 use crate::network::Topology;
 
 /// The last `LOOKBACK` samples of one sensor.
 ///
-/// [`Forecaster::push`] costs a copy; [`Forecaster::forecast`] costs `LOOKBACK / PATCH` network steps and the head, and borrows the
-/// network's state from the stack for that long, so that a board's sensors share it.
+/// [`Forecaster::push`] costs a copy; [`Forecaster::forecast`] costs `(LOOKBACK - SEASON) / PATCH` network steps and the head, and what
+/// [`Normalization`](super::Normalization) says; it borrows the network's state from the stack for that long, so that a board's sensors
+/// share it.
 #[derive(Clone, Debug)]
-pub struct Forecaster<'a, 'm, N: Number, T: Topology<N>, const FEATURES: usize, const LOOKBACK: usize, const PATCH: usize> {
-    model: &'a Model<'m, N, T, FEATURES, LOOKBACK, PATCH>,
+pub struct Forecaster<
+    'a,
+    'm,
+    N: Number,
+    T: Topology<N>,
+    const FEATURES: usize,
+    const LOOKBACK: usize,
+    const PATCH: usize,
+    const SEASON: usize = 0,
+> {
+    model: &'a Model<'m, N, T, FEATURES, LOOKBACK, PATCH, SEASON>,
     history: History<FEATURES, LOOKBACK>,
     clamped: u32,
 }
@@ -44,13 +54,13 @@ impl<N: Number, T: Topology<N>> Recurrent<N> for Run<'_, '_, N, T> {
     }
 }
 
-impl<'a, 'm, N: Number, T: Topology<N>, const FEATURES: usize, const LOOKBACK: usize, const PATCH: usize>
-    Forecaster<'a, 'm, N, T, FEATURES, LOOKBACK, PATCH>
+impl<'a, 'm, N: Number, T: Topology<N>, const FEATURES: usize, const LOOKBACK: usize, const PATCH: usize, const SEASON: usize>
+    Forecaster<'a, 'm, N, T, FEATURES, LOOKBACK, PATCH, SEASON>
 {
     /// Bytes of a snapshot: model, number of samples, samples, checksum.
     pub const SNAPSHOT_LENGTH: usize = snapshot::OVERHEAD + 4 + LOOKBACK * FEATURES * 4;
 
-    pub(super) fn new(model: &'a Model<'m, N, T, FEATURES, LOOKBACK, PATCH>) -> Self {
+    pub(super) fn new(model: &'a Model<'m, N, T, FEATURES, LOOKBACK, PATCH, SEASON>) -> Self {
         Forecaster { model, history: History::new(), clamped: 0 }
     }
 
@@ -85,11 +95,15 @@ impl<'a, 'm, N: Number, T: Topology<N>, const FEATURES: usize, const LOOKBACK: u
         let pipeline = &self.model.pipeline;
         let mut run = Run::<N, T> { weights: &self.model.weights, state: T::ZERO, number: PhantomData };
         let window = self.history.iter().map(|sample| &sample[..]);
-        self.clamped = pipeline.run::<N>(&mut run, LOOKBACK / PATCH, window, last);
+        let mut levels = [Level::default(); FEATURES];
+        pipeline.measure(window.clone(), last, &mut levels);
+        self.clamped = pipeline.run::<N>(&mut run, (LOOKBACK - SEASON) / PATCH, window.clone(), &levels);
         let mut quantiles = T::head(&self.model.weights, &run.state);
         T::settle(&self.model.weights, &mut quantiles);
-        for (row, last) in T::quantile_rows(&mut quantiles).zip(last) {
-            pipeline.decode(row, *last);
+        let last_season = window.skip(LOOKBACK - SEASON);
+        for (column, (row, level)) in T::quantile_rows(&mut quantiles).zip(&levels).enumerate() {
+            let season = last_season.clone().filter_map(|sample| sample.get(column).copied());
+            pipeline.decode(row, T::QUANTILES, level, season);
         }
         Ok(quantiles)
     }

@@ -44,7 +44,7 @@ impl<const FEATURES: usize, const LOOKBACK: usize> History<FEATURES, LOOKBACK> {
     }
 
     /// All samples held, oldest first.
-    pub fn iter(&self) -> impl Iterator<Item = &[f32; FEATURES]> {
+    pub fn iter(&self) -> impl Iterator<Item = &[f32; FEATURES]> + Clone {
         let (newer, older) = self.samples.split_at_checked(self.next.into()).unwrap_or_default();
         let older = if self.len() < LOOKBACK { &[] } else { older };
         older.iter().chain(newer)

@@ -7,6 +7,7 @@
 mod error;
 mod forecaster;
 mod history;
+mod level;
 mod model;
 mod pipeline;
 mod self_test;
@@ -17,6 +18,7 @@ mod transform;
 pub use crate::image::Normalization;
 pub use error::{NotReady, SampleError, SelfTestError, SessionError, SnapshotError};
 pub use forecaster::Forecaster;
+pub use level::Level;
 pub use model::Model;
 pub use pipeline::{Pipeline, Recurrent};
 pub use self_test::SelfTest;

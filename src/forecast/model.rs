@@ -9,7 +9,8 @@ use crate::network::Topology;
 
 /// A model file bound to its network's type: everything is checked, weights stay where they are.
 ///
-/// `N` is the number system, `T` the network, and samples of `FEATURES` columns enter in windows of `LOOKBACK`, `PATCH` at a time. The
+/// `N` is the number system, `T` the network, and samples of `FEATURES` columns enter in windows of `LOOKBACK`, `PATCH` at a time. Where a
+/// season is subtracted from the next one ([`Normalization::Seasonal`]), the first `SEASON` samples of a window serve for that alone. The
 /// exporter writes the line that names all of these. The model is shared: as many forecasters as there are sensors borrow it.
 ///
 /// Sizes that contradict each other do not compile. This type is sound:
@@ -41,8 +42,31 @@ use crate::network::Topology;
 /// type TwoTargets<'m> = Model<'m, Int8, Network<Lstm<4, 5>, Dense<5, 2, 3>>, 1, 8, 4>;
 /// assert!(TwoTargets::load(&[]).is_err());
 /// ```
+///
+/// Beside a season there must be a whole number of patches; this type is sound, and the next is not:
+///
+/// ```
+/// use embedded_rnn::{Dense, Int8, Lstm, Model, Network};
+/// type Seasonal<'m> = Model<'m, Int8, Network<Lstm<4, 5>, Dense<5, 1, 3>>, 1, 15, 4, 7>;
+/// assert_eq!(Seasonal::STEPS, 2);
+/// assert!(Seasonal::load(&[]).is_err());
+/// ```
+///
+/// ```compile_fail,E0080
+/// use embedded_rnn::{Dense, Int8, Lstm, Model, Network};
+/// type Uneven<'m> = Model<'m, Int8, Network<Lstm<4, 5>, Dense<5, 1, 3>>, 1, 16, 4, 7>;
+/// assert!(Uneven::load(&[]).is_err());
+/// ```
 #[derive(Clone, Copy, Debug)]
-pub struct Model<'m, N: Number, T: Topology<N>, const FEATURES: usize, const LOOKBACK: usize, const PATCH: usize> {
+pub struct Model<
+    'm,
+    N: Number,
+    T: Topology<N>,
+    const FEATURES: usize,
+    const LOOKBACK: usize,
+    const PATCH: usize,
+    const SEASON: usize = 0,
+> {
     pub(super) weights: T::Weights<'m>,
     pub(super) pipeline: Pipeline<'m>,
     pub(super) digest: u32,
@@ -50,11 +74,11 @@ pub struct Model<'m, N: Number, T: Topology<N>, const FEATURES: usize, const LOO
     shape: PhantomData<(N, T)>,
 }
 
-impl<'m, N: Number, T: Topology<N>, const FEATURES: usize, const LOOKBACK: usize, const PATCH: usize>
-    Model<'m, N, T, FEATURES, LOOKBACK, PATCH>
+impl<'m, N: Number, T: Topology<N>, const FEATURES: usize, const LOOKBACK: usize, const PATCH: usize, const SEASON: usize>
+    Model<'m, N, T, FEATURES, LOOKBACK, PATCH, SEASON>
 {
     /// Network steps of a forecast.
-    pub const STEPS: usize = LOOKBACK / PATCH;
+    pub const STEPS: usize = (LOOKBACK - SEASON) / PATCH;
 
     /// Checks a whole model file and binds it; `bytes` must begin at a multiple of 16 (see [`crate::include_model!`]).
     pub fn load(bytes: &'m [u8]) -> Result<Self, LoadError> {
@@ -65,10 +89,11 @@ impl<'m, N: Number, T: Topology<N>, const FEATURES: usize, const LOOKBACK: usize
     pub fn bind(image: &Image<'m>) -> Result<Self, LoadError> {
         const {
             assert!(FEATURES > 0 && FEATURES <= u16::MAX as usize, "a sample has 1 to 65535 columns");
-            assert!(PATCH > 0 && LOOKBACK > 0 && LOOKBACK.is_multiple_of(PATCH), "patches must fill the window");
+            assert!(SEASON < LOOKBACK, "a window is longer than its season");
+            assert!(PATCH > 0 && (LOOKBACK - SEASON).is_multiple_of(PATCH), "patches must fill the window");
             assert!(T::INPUTS == FEATURES * PATCH, "the first layer reads a patch of samples");
             assert!(T::TARGETS <= FEATURES, "every target is a column of the samples");
-            assert!(T::WINDOW == 0 || T::WINDOW == LOOKBACK * FEATURES, "a skip reads the whole window");
+            assert!(T::WINDOW == 0 || T::WINDOW == (LOOKBACK - SEASON) * FEATURES, "a skip reads the whole window");
         }
         let manifest = &image.manifest;
         if manifest.arithmetic != N::ARITHMETIC {
@@ -79,15 +104,7 @@ impl<'m, N: Number, T: Topology<N>, const FEATURES: usize, const LOOKBACK: usize
         }
         Self::check_window(&manifest.window)?;
         let mut records = image.records();
-        let scaling = records.next(RecordKind::Scaling)?;
-        scaling.expect_shape(0, FEATURES, T::TARGETS)?;
-        let mut fields = scaling.fields();
-        let pipeline = Pipeline {
-            transform: manifest.window.transform,
-            normalization: manifest.window.normalization,
-            scaling: fields.slice::<[f32; 3]>(FEATURES)?,
-        };
-        fields.end()?;
+        let pipeline = Pipeline::bind(&records.next(RecordKind::Scaling)?, &manifest.window)?;
         let weights = T::bind(&mut records)?;
         let test = records.next(RecordKind::SelfTest)?;
         test.expect_shape(0, LOOKBACK, T::TARGETS * T::HORIZON * T::QUANTILES)?;
@@ -104,6 +121,7 @@ impl<'m, N: Number, T: Topology<N>, const FEATURES: usize, const LOOKBACK: usize
             (Dimension::Patch, PATCH, window.patch),
             (Dimension::Horizon, T::HORIZON, window.horizon),
             (Dimension::Layers, T::DEPTH.into(), window.layers),
+            (Dimension::Season, SEASON, window.normalization.season() as u16),
         ];
         for (dimension, expected, found) in sizes {
             if expected != usize::from(found) {
@@ -119,17 +137,8 @@ impl<'m, N: Number, T: Topology<N>, const FEATURES: usize, const LOOKBACK: usize
     }
 
     /// A forecaster with an empty history, for one sensor.
-    pub fn forecaster(&self) -> Forecaster<'_, 'm, N, T, FEATURES, LOOKBACK, PATCH> {
+    pub fn forecaster(&self) -> Forecaster<'_, 'm, N, T, FEATURES, LOOKBACK, PATCH, SEASON> {
         Forecaster::new(self)
-    }
-
-    /// A session: the network's state is kept from step to step. Only for models without per-window normalization and without a skip.
-    pub fn session(&self) -> Result<Session<'_, 'm, N, T, FEATURES, LOOKBACK, PATCH>, SessionError> {
-        match self.pipeline.normalization {
-            Normalization::None if T::WINDOW > 0 => Err(SessionError::Skip),
-            Normalization::None => Ok(Session::new(self)),
-            Normalization::Last => Err(SessionError::Windowed),
-        }
     }
 
     /// Runs the window that the file carries and compares the forecast's checksum with the file's: the bits are the trainer's.
@@ -142,5 +151,18 @@ impl<'m, N: Number, T: Topology<N>, const FEATURES: usize, const LOOKBACK: usize
         let (expected, found) =
             (self.test.checksum(), forecast_checksum(T::quantile_rows(&mut said).flatten().map(|value| &*value)));
         if found == expected { Ok(()) } else { Err(SelfTestError::Mismatch { expected, found }) }
+    }
+}
+
+impl<'m, N: Number, T: Topology<N>, const FEATURES: usize, const LOOKBACK: usize, const PATCH: usize>
+    Model<'m, N, T, FEATURES, LOOKBACK, PATCH>
+{
+    /// A session: the network's state is kept from step to step. Only for models without per-window normalization and without a skip.
+    pub fn session(&self) -> Result<Session<'_, 'm, N, T, FEATURES, LOOKBACK, PATCH>, SessionError> {
+        match self.pipeline.normalization {
+            Normalization::None if T::WINDOW > 0 => Err(SessionError::Skip),
+            Normalization::None => Ok(Session::new(self)),
+            _ => Err(SessionError::Windowed),
+        }
     }
 }

@@ -1,7 +1,9 @@
 //! Streaming: the network's state is kept from step to step.
 
+use core::iter::empty;
+
 use super::snapshot::{self, Content};
-use super::{Model, SampleError, SnapshotError};
+use super::{Level, Model, SampleError, SnapshotError};
 use crate::arithmetic::Number;
 use crate::network::Topology;
 
@@ -30,7 +32,9 @@ impl<'a, 'm, N: Number, T: Topology<N>, const FEATURES: usize, const LOOKBACK: u
             pipeline.transform(sample, z)?;
         }
         let mut samples = z.iter().map(|sample| &sample[..]);
-        let clamped = pipeline.encode::<N>(&mut samples, &[0.0; FEATURES], T::input(&mut self.state));
+        let mut levels = [Level::default(); FEATURES];
+        pipeline.measure(empty(), &[], &mut levels);
+        let clamped = pipeline.encode::<N>(&mut samples, &mut empty(), &levels, T::input(&mut self.state));
         // A session may run for years.
         self.clamped = self.clamped.saturating_add(clamped);
         T::step(&self.model.weights, &mut self.state);
@@ -47,7 +51,7 @@ impl<'a, 'm, N: Number, T: Topology<N>, const FEATURES: usize, const LOOKBACK: u
         let mut quantiles = T::head(&self.model.weights, &self.state);
         T::settle(&self.model.weights, &mut quantiles);
         for row in T::quantile_rows(&mut quantiles) {
-            self.model.pipeline.decode(row, 0.0);
+            self.model.pipeline.decode(row, T::QUANTILES, &Level::default(), empty());
         }
         quantiles
     }

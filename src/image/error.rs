@@ -31,6 +31,8 @@ pub enum Dimension {
     Rank,
     /// Quantiles of each value of a forecast.
     Quantiles,
+    /// Samples in a season that is subtracted from the next.
+    Season,
 }
 
 impl fmt::Display for Dimension {
@@ -46,6 +48,7 @@ impl fmt::Display for Dimension {
             Dimension::Layers => "layers",
             Dimension::Rank => "rank",
             Dimension::Quantiles => "quantiles",
+            Dimension::Season => "season",
         })
     }
 }

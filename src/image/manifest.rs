@@ -97,6 +97,10 @@ impl fmt::Display for Layout {
 }
 
 /// What is subtracted from a window before it enters the network, in the transformed domain.
+///
+/// Beyond the network a forecast costs, for each sample and column of the window: nothing by the last value, two additions by the mean,
+/// five additions and multiplications in all where it is scaled (and a division, a root, a division more for each column), and nothing
+/// seasonally.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[serde(rename_all = "lowercase")]
@@ -106,6 +110,27 @@ pub enum Normalization {
     /// The window's last value of the same column, which is added back to the forecast.
     #[default]
     Last,
+    /// The window's mean of the same column, which is added back to the forecast.
+    Mean,
+    /// The window's mean, and the rest is divided by the window's deviation: reversible instance normalization (Kim et al., ICLR 2022)
+    /// without learned gains. The forecast is multiplied with the deviation, and the mean is added back.
+    Scaled,
+    /// From each sample the one of a season before is subtracted; to each value of the forecast the window's one a season before it is
+    /// added, and beyond the first season the same again. The window's first season only serves to be subtracted: the network reads the rest.
+    Seasonal {
+        /// Samples of a season, at least 1 and fewer than the window has.
+        season: u16,
+    },
+}
+
+impl Normalization {
+    /// Samples of the window that are only subtracted from others; 0 but for [`Self::Seasonal`].
+    pub const fn season(self) -> usize {
+        match self {
+            Normalization::Seasonal { season } => season as usize,
+            _ => 0,
+        }
+    }
 }
 
 impl fmt::Display for Normalization {
@@ -113,6 +138,9 @@ impl fmt::Display for Normalization {
         f.write_str(match self {
             Normalization::None => "none",
             Normalization::Last => "last value",
+            Normalization::Mean => "mean",
+            Normalization::Scaled => "mean and deviation",
+            Normalization::Seasonal { season } => return write!(f, "a season of {season} before"),
         })
     }
 }
@@ -149,7 +177,7 @@ pub struct Window {
     pub features: u16,
     /// The first so many columns are forecast.
     pub targets: u16,
-    /// Samples in a window.
+    /// Samples in a window, those included that are only subtracted from others (see [`Normalization::Seasonal`]).
     pub lookback: u16,
     /// Samples that enter the network together as one step.
     pub patch: u16,

@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use embedded_rnn::image::{Arithmetic, Functions, Interval, Layout, Manifest, Provenance, Series, Window, forecast_checksum};
+use embedded_rnn::image::{
+    Arithmetic, Functions, Interval, Layout, Manifest, Normalization, Provenance, Series, forecast_checksum,
+};
 use serde::Serialize;
 
-use crate::config::{Config, Rounding};
-use crate::data::{Dataset, Part, Windows};
+use crate::config::{Config, Rounding, Window};
+use crate::data::{Dataset, LEAST_DEVIATION, Level, Moments, Part, Windows, base};
 use crate::error::{Error, Result};
 use crate::evaluate::conformal::{Widening, calibrate};
 use crate::evaluate::device::{DeviceModel, ModelBytes};
@@ -126,18 +128,44 @@ impl CalibratedIntervals {
 pub fn raw_windows(windows: &Windows<'_>, most: usize) -> Vec<Vec<f32>> {
     let stride = windows.len().div_ceil(most).max(1);
     let raw = |index| {
-        let mut window = vec![0.0; windows.input_len()];
+        let mut window = vec![0.0; windows.raw_len()];
         windows.raw_input(index, &mut window);
         window
     };
     (0..windows.len()).step_by(stride).map(raw).collect()
 }
 
-/// Raw windows in the transformed domain.
-pub fn transformed(dataset: &Dataset, windows: &[Vec<f32>]) -> Vec<Vec<f64>> {
+/// A column of a window of raw samples in the transformed domain, and how it is measured.
+fn measured(dataset: &Dataset, window: &[f32], column: usize) -> (Vec<f32>, Level) {
     // Every value of the series passed the transform when the dataset was made.
-    let forward = |raw: &f32| f64::from(dataset.window().transform.forward(*raw).unwrap_or_default());
-    windows.iter().map(|window| window.iter().map(forward).collect()).collect()
+    let forward = |raw: &f32| dataset.window().transform.forward(*raw).unwrap_or_default();
+    let values: Vec<f32> = window.iter().skip(column).step_by(dataset.features()).map(forward).collect();
+    let level = Level::of(dataset.window().normalization, &dataset.scaler().columns[column], &values);
+    (values, level)
+}
+
+/// Raw windows as [`scalers`] takes them: in the transformed domain, and normalized there where that is not by the last value, which the
+/// scalers know of.
+pub fn transformed(dataset: &Dataset, windows: &[Vec<f32>]) -> Vec<Vec<f64>> {
+    let features = dataset.features();
+    let season = dataset.window().normalization.season();
+    let entering = |window: &Vec<f32>| {
+        let mut entered = vec![0.0; window.len() - season * features];
+        for column in 0..features {
+            let (values, Level { offset, deviation }) = measured(dataset, window, column);
+            for (t, slot) in entered.iter_mut().skip(column).step_by(features).enumerate() {
+                let z = f64::from(values[season + t]);
+                *slot = match dataset.window().normalization {
+                    Normalization::None | Normalization::Last => z,
+                    Normalization::Mean => z - offset,
+                    Normalization::Scaled => (z - offset) / deviation,
+                    Normalization::Seasonal { .. } => z - f64::from(values[t]),
+                };
+            }
+        }
+        entered
+    };
+    windows.iter().map(entering).collect()
 }
 
 /// Training windows in the transformed domain, evenly taken: what rewrites are certified, scales chosen and norms calibrated on.
@@ -145,11 +173,28 @@ pub fn calibration_windows(dataset: &Dataset) -> Vec<Vec<f64>> {
     transformed(dataset, &raw_windows(&dataset.windows(Part::Training), WINDOWS))
 }
 
-/// Mean and deviation of every column, as folding wants them.
+/// Mean and deviation of every column, as folding wants them. Where [`transformed`] normalizes windows, what is left has no mean to
+/// subtract, and scaled ones no deviation either.
 pub fn scalers(dataset: &Dataset) -> Scalers {
-    let all: Vec<Scaler> =
-        dataset.scaler().columns.iter().map(|moments| Scaler { mean: moments.mean, deviation: moments.deviation }).collect();
-    Scalers { targets: all[..dataset.targets()].to_vec(), inputs: all, normalization: dataset.window().normalization }
+    let normalization = dataset.window().normalization;
+    let scaler = |moments: &Moments| match normalization {
+        Normalization::None | Normalization::Last => Scaler { mean: moments.mean, deviation: moments.deviation },
+        Normalization::Mean | Normalization::Seasonal { .. } => Scaler { mean: 0.0, deviation: moments.deviation },
+        Normalization::Scaled => Scaler { mean: 0.0, deviation: 1.0 },
+    };
+    let all: Vec<Scaler> = dataset.scaler().columns.iter().map(scaler).collect();
+    let normalization = if normalization == Normalization::Last { normalization } else { Normalization::None };
+    Scalers { targets: all[..dataset.targets()].to_vec(), inputs: all, normalization }
+}
+
+/// The least deviation that each column of a window is divided by on the device, where windows are scaled.
+pub fn least_deviations(dataset: &Dataset) -> Vec<f32> {
+    match dataset.window().normalization {
+        Normalization::Scaled => {
+            dataset.scaler().columns.iter().map(|moments| (moments.deviation * LEAST_DEVIATION) as f32).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// The population deviation of each target's training rows, in raw units.
@@ -166,13 +211,26 @@ pub fn target_deviations(dataset: &Dataset) -> Vec<f64> {
 /// the medians.
 pub fn float_forecasts(folded: &FoldedNetwork, dataset: &Dataset, windows: &[Vec<f32>]) -> Vec<Vec<f64>> {
     let quantiles = folded.head.outputs / dataset.outputs();
-    let raw = |z: f64| f64::from(dataset.window().transform.inverse(z as f32));
-    let median = |quantiles: &mut [f64]| {
-        quantiles.sort_by(f64::total_cmp);
-        raw(quantiles[quantiles.len() / 2])
+    let Window { horizon, normalization, transform, .. } = *dataset.window();
+    let forecast = |(raw, window): (&Vec<f32>, Vec<f64>)| {
+        let levels: Vec<(Vec<f32>, Level)> = (0..dataset.targets()).map(|target| measured(dataset, raw, target)).collect();
+        let mut said = folded.forecast_window(&window);
+        let value = |(output, quantiles): (usize, &mut [f64])| {
+            quantiles.sort_by(f64::total_cmp);
+            let (median, (values, level)) = (quantiles[quantiles.len() / 2], &levels[output / horizon]);
+            let z = match normalization {
+                // The reference has added it.
+                Normalization::None | Normalization::Last => median,
+                Normalization::Scaled => median * level.deviation + level.offset,
+                Normalization::Mean | Normalization::Seasonal { .. } => {
+                    median + base(normalization, level, values, output % horizon)
+                }
+            };
+            f64::from(transform.inverse(z as f32))
+        };
+        said.chunks_exact_mut(quantiles).enumerate().map(value).collect()
     };
-    let forecast = |window: &Vec<f64>| folded.forecast_window(window).chunks_exact_mut(quantiles).map(median).collect();
-    transformed(dataset, windows).iter().map(forecast).collect()
+    windows.iter().zip(transformed(dataset, windows)).map(forecast).collect()
 }
 
 /// Root mean square of device minus float forecasts, each target in units of its deviation.
@@ -208,7 +266,7 @@ fn manifest<'a>(trained: &Trained<'a>, texts: &'a Texts, certificate: [u8; 32]) 
         // Both are set by the payload.
         arithmetic: Arithmetic::F32 { functions: Functions::Rational },
         layout: Layout::Interleaved,
-        window: Window {
+        window: embedded_rnn::image::Window {
             features: narrow("number of columns", dataset.features())?,
             targets: narrow("number of targets", dataset.targets())?,
             lookback: narrow("window.lookback", config.window.lookback)?,
@@ -275,8 +333,11 @@ pub fn export_for(trained: &Trained<'_>, format: Format, core: Core, file_name: 
     let Some(test_window) = validation.last() else {
         return Err(Error::input("no validation window is left to test the file with: give validation more rows"));
     };
-    // Whole samples, the latest ones, and at least one.
-    let test_samples = SELF_TEST_VALUES.div_ceil(dataset.features()).min(dataset.window().lookback) * dataset.features();
+    // Whole samples, the latest ones, and at least one; not so many that they repeat after a season, for no difference would be left.
+    let most = SELF_TEST_VALUES.div_ceil(dataset.features()).min(dataset.window().lookback);
+    let season = dataset.window().normalization.season();
+    let count = (1..=most).rev().find(|count| season == 0 || !season.is_multiple_of(*count)).unwrap_or(most);
+    let test_samples = count * dataset.features();
     let test_samples = &test_window[test_window.len() - test_samples..];
 
     // The first file is measured; the last carries the certificate's digest, by how much intervals are widened, and the forecast that
@@ -289,7 +350,14 @@ pub fn export_for(trained: &Trained<'_>, format: Format, core: Core, file_name: 
     };
     let unwidened = vec![0.0; dataset.outputs() * (levels.len() / 2)];
     let table = |widening| (!levels.is_empty()).then_some(IntervalTable { levels: &levels, widening });
-    let first = Description { manifest: manifest_without, test_samples, intervals: table(&unwidened), test_checksum: 0 };
+    let least_deviations = &least_deviations(dataset);
+    let first = Description {
+        manifest: manifest_without,
+        least_deviations,
+        test_samples,
+        intervals: table(&unwidened),
+        test_checksum: 0,
+    };
     let float = float_forecasts(&folded, dataset, &validation);
     let transformed = transformed(dataset, &validation);
     let measure = |payload: Payload<'_>| -> Result<Measured> {

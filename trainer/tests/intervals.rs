@@ -82,7 +82,7 @@ fn intervals_cover_what_they_promise_and_are_as_wide_as_the_noise() {
     let windows = dataset.windows(Part::Test);
     let mut width = [(0.0, 0); 2];
     for index in 0..windows.len() {
-        let mut window = vec![0.0; windows.input_len()];
+        let mut window = vec![0.0; windows.raw_len()];
         windows.raw_input(index, &mut window);
         let spread = model.spread(&window).unwrap();
         let loud = usize::from(deviation(windows.origin(index)) > 0.5);

@@ -14,6 +14,7 @@ use embedded_rnn::{
 };
 use embedded_rnn_trainer::config::{Config, Normalization};
 use embedded_rnn_trainer::data::{Augmented, Dataset, Part};
+use embedded_rnn_trainer::evaluate::backtest::backtest;
 use embedded_rnn_trainer::evaluate::device::{DeviceModel, ModelBytes};
 use embedded_rnn_trainer::export::{Exported, Format, Trained, export, raw_windows};
 use embedded_rnn_trainer::network::plain::{NormForm, PlainNetwork};
@@ -218,6 +219,43 @@ fn a_plain_cell_without_window_normalization() {
     subject.check_type::<Int8, Body>(&exported, &format!("Int8, {words}"));
     let exported = subject.export(Format::F32, &["input shift", "input scale", "target scale", "target shift"]);
     subject.check_type::<Float<Rational>, Body>(&exported, &format!("Float<Rational>, {words}"));
+}
+
+/// The file's forecasts are near the float network's under every per-window normalization, and folding has no shift left to move.
+#[test]
+fn every_normalization_of_windows() {
+    let of = |normalization, lookback: usize, patch: usize| {
+        let subject = Subject::train(|config| {
+            config.network.hidden = vec![24];
+            config.data.season = Some(131);
+            (config.window.normalization, config.window.lookback, config.window.patch) = (normalization, lookback, patch);
+            if normalization == Normalization::Scaled {
+                config.regularization.amplitude = 0.0;
+            }
+        });
+        let trained = Trained { network: &subject.network, config: &subject.config, dataset: &subject.dataset };
+        for (format, bound) in [(Format::Int8, INT8.forecast), (Format::F32, F32.forecast)] {
+            let exported = export(&trained, format, "model.rnn").unwrap();
+            let bytes = ModelBytes::new(&exported.file);
+            let mut device = DeviceModel::open(&bytes, Path::new("model.rnn")).unwrap();
+            assert!(device.self_test() && device.manifest.window.normalization == normalization);
+            let agreement = exported.certificate.measurements.forecast_agreement_rms.unwrap();
+            println!("{normalization} {format:?}: forecast RMS {agreement:.2e}");
+            assert!((f64::MIN_POSITIVE..=bound).contains(&agreement), "{normalization} {format:?}: {agreement}");
+            let evaluation = backtest(&mut device, &subject.dataset, Part::Test, Some(131)).unwrap();
+            // A forecast of nothing is that of a season before.
+            let season = normalization.season();
+            let nothing = if season > 0 { "seasonal_naive" } else { "naive" };
+            let nothing = evaluation.baselines.iter().find(|(name, _)| *name == nothing).unwrap().1.errors;
+            assert!(evaluation.test.errors.rmse < nothing.rmse, "{normalization}: {:?}", evaluation.test.errors);
+            // The self-test's window, which repeats, leaves something to compute.
+            let window = device.test_window();
+            assert!(season == 0 || (season..lookback).any(|t| window[t] != window[t - season]));
+        }
+    };
+    of(Normalization::Mean, 132, 12);
+    of(Normalization::Scaled, 132, 12);
+    of(Normalization::Seasonal { season: 131 }, 131 + 72, 12);
 }
 
 /// Layer norm before the head, alone in a stack and together with the joint norm, under classical output dropout and zoneout on h.

@@ -21,8 +21,8 @@ pub trait Predict {
     fn reset(&mut self);
 }
 
-impl<N: Number, T: Topology<N>, const FEATURES: usize, const LOOKBACK: usize, const PATCH: usize> Predict
-    for Forecaster<'_, '_, N, T, FEATURES, LOOKBACK, PATCH>
+impl<N: Number, T: Topology<N>, const FEATURES: usize, const LOOKBACK: usize, const PATCH: usize, const SEASON: usize> Predict
+    for Forecaster<'_, '_, N, T, FEATURES, LOOKBACK, PATCH, SEASON>
 {
     type Sample = [f32; FEATURES];
     type Forecast = T::Quantiles;

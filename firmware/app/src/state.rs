@@ -18,8 +18,8 @@ pub trait Snapshot {
     fn restore(&mut self, buffer: &[u8]) -> Result<(), SnapshotError>;
 }
 
-impl<N: Number, T: Topology<N>, const FEATURES: usize, const LOOKBACK: usize, const PATCH: usize> Snapshot
-    for Forecaster<'_, '_, N, T, FEATURES, LOOKBACK, PATCH>
+impl<N: Number, T: Topology<N>, const FEATURES: usize, const LOOKBACK: usize, const PATCH: usize, const SEASON: usize> Snapshot
+    for Forecaster<'_, '_, N, T, FEATURES, LOOKBACK, PATCH, SEASON>
 {
     fn save(&self, buffer: &mut [u8]) -> Result<(), SnapshotError> {
         Forecaster::save(self, buffer)

@@ -16,24 +16,24 @@ use crate::{Board, Decimal, Pace, Period, SensorError};
 const COMPLAINT: u64 = 5_000_000;
 
 /// What a build links beside the board's own code.
-pub struct Linked<N: Number, T: Topology<N>, const LOOKBACK: usize, const PATCH: usize> {
+pub struct Linked<N: Number, T: Topology<N>, const LOOKBACK: usize, const PATCH: usize, const SEASON: usize = 0> {
     /// The model file.
     pub image: &'static [u8],
     /// Binds it to its type. Samples have one column: the temperature.
-    pub bind: Bind<N, T, LOOKBACK, PATCH>,
+    pub bind: Bind<N, T, LOOKBACK, PATCH, SEASON>,
     /// Microseconds from sample to sample, instead of the model's.
     pub period: Option<u64>,
 }
 
-type Bind<N, T, const LOOKBACK: usize, const PATCH: usize> =
-    fn(&Image<'static>) -> Result<Model<'static, N, T, 1, LOOKBACK, PATCH>, LoadError>;
+type Bind<N, T, const LOOKBACK: usize, const PATCH: usize, const SEASON: usize> =
+    fn(&Image<'static>) -> Result<Model<'static, N, T, 1, LOOKBACK, PATCH, SEASON>, LoadError>;
 
 /// Runs the linked model on what the board's thermometer says, until power is cut. `before`: what the panic before this boot said.
 ///
 /// A board that holds a damaged model, or one that fails its own test, says so every five seconds and forecasts nothing.
-pub fn run<B: Board, N: Number, T: Topology<N>, const LOOKBACK: usize, const PATCH: usize>(
+pub fn run<B: Board, N: Number, T: Topology<N>, const LOOKBACK: usize, const PATCH: usize, const SEASON: usize>(
     mut board: B,
-    linked: &Linked<N, T, LOOKBACK, PATCH>,
+    linked: &Linked<N, T, LOOKBACK, PATCH, SEASON>,
     before: Option<&str>,
 ) -> !
 where

@@ -99,7 +99,7 @@ pub fn measure(subject: &Subject, exported: &Exported) -> Result<Vec<Parts>> {
                     let (scaler, [_, unit, _]) = (folded.inputs[k % features], quantized.inputs[k % features]);
                     let offset = match folded.normalization {
                         Normalization::None => scaler.offset,
-                        Normalization::Last => last[k % features],
+                        _ => last[k % features],
                     };
                     let unit = f64::from(unit);
                     (if rounded { ((z - offset) * unit).round() / unit } else { z - offset }) * scaler.scale

@@ -33,6 +33,7 @@ impl Named {
                 rows: [8640, 2880, 2880],
                 lookback: 336,
                 patch: 24,
+                normalization: Normalization::Last,
             },
         }
     }
@@ -53,6 +54,8 @@ pub struct Protocol {
     pub lookback: usize,
     /// Samples that enter as one step.
     pub patch: usize,
+    /// Per-window normalization; a season comes on top of `lookback`.
+    pub normalization: Normalization,
 }
 
 impl Protocol {
@@ -67,16 +70,16 @@ impl Protocol {
                 clock: Default::default(),
                 target: Names::One(self.target.clone()),
                 features: Names::None,
-                season: None,
+                season: Some(self.normalization.season()).filter(|season| *season > 0),
                 unit: String::new(),
                 split: Split::Rows { train_from: 0, train, validation, test },
             },
             window: Window {
-                lookback: self.lookback,
+                lookback: self.lookback + self.normalization.season(),
                 patch: self.patch,
                 horizon,
                 transform: Default::default(),
-                normalization: Normalization::Last,
+                normalization: self.normalization,
             },
             network: Network { hidden: vec![hidden], ..Network::default() },
             regularization: Regularization {

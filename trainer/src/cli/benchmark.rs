@@ -7,6 +7,7 @@ use super::numbers::count;
 use super::output::Output;
 use super::progress::Progress;
 use crate::benchmark::{self, Benchmark, Named, Prepared, Protocol, Watch, markdown, note_reading, published, table};
+use crate::config::{Normalization, normalization_name};
 use crate::data::Part;
 use crate::error::Result;
 use crate::files::create_folder;
@@ -41,6 +42,12 @@ pub struct Args {
     /// Samples that enter as one step.
     #[arg(long, value_name = "N", default_value = "24", value_parser = count())]
     patch: usize,
+    /// How each window is normalized; "last" is the recipe's own.
+    #[arg(long, value_enum, default_value = "last")]
+    normalization: Choice,
+    /// Samples of the season that is subtracted from the next, on top of the lookback.
+    #[arg(long, value_name = "N", default_value = "24", value_parser = clap::value_parser!(u16).range(1..))]
+    season: u16,
     /// Samples forecast.
     #[arg(long, value_name = "N,...", value_delimiter = ',', default_value = "24,48,96,168", value_parser = count())]
     horizons: Vec<usize>,
@@ -64,6 +71,16 @@ pub struct Args {
     markdown: bool,
 }
 
+/// `--normalization`.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Choice {
+    None,
+    Last,
+    Mean,
+    Scaled,
+    Seasonal,
+}
+
 /// One bar over all trainings' steps.
 struct Bar {
     progress: Progress,
@@ -81,6 +98,13 @@ impl Watch for Bar {
 impl Args {
     /// The protocol; the command line's own has all its parts, or clap has refused it.
     fn protocol(&self) -> (String, Protocol) {
+        let normalization = match self.normalization {
+            Choice::None => Normalization::None,
+            Choice::Last => Normalization::Last,
+            Choice::Mean => Normalization::Mean,
+            Choice::Scaled => Normalization::Scaled,
+            Choice::Seasonal => Normalization::Seasonal { season: self.season },
+        };
         let own = || Protocol {
             path: self.data.clone(),
             time: self.time.clone(),
@@ -88,10 +112,12 @@ impl Args {
             rows: [self.train, self.val, self.test].map(Option::unwrap_or_default),
             lookback: self.lookback,
             patch: self.patch,
+            normalization,
         };
         match self.name {
             Some(named) => {
-                let protocol = Protocol { lookback: self.lookback, patch: self.patch, ..named.protocol(&self.data) };
+                let protocol =
+                    Protocol { lookback: self.lookback, patch: self.patch, normalization, ..named.protocol(&self.data) };
                 (named.name().to_owned(), protocol)
             }
             None => (self.data.file_stem().unwrap_or_default().to_string_lossy().into_owned(), own()),
@@ -109,8 +135,10 @@ pub fn run(args: &Args, output: &Output) -> Result<()> {
     let seeds = args.seeds as u64;
     if args.last {
         let (horizons, hidden) = (&args.horizons, &args.hidden);
-        let what =
-            format!("test windows of {name} (sha256 {data_sha256}): horizons {horizons:?}, hidden {hidden:?}, {seeds} seeds");
+        let under = normalization_name(protocol.normalization);
+        let what = format!(
+            "test windows of {name} (sha256 {data_sha256}): horizons {horizons:?}, hidden {hidden:?}, {seeds} seeds, normalization {under}"
+        );
         note_reading(&folder.join("final.log"), &what)?;
     }
     let bar = Bar { progress: Progress::new(), done: AtomicU64::new(0), all: prepared.steps(seeds) };

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::numbers::{count, counted, seed};
 use super::output::Output;
-use crate::config::{Config, Data, Names, Split};
+use crate::config::{Config, Data, Names, Normalization, Split, normalization_name};
 use crate::data::{Content, Part, Partition, Selection, Series, Survey};
 use crate::error::{Error, Result};
 use crate::files::{expect_place_for_file, write_atomically};
@@ -178,10 +178,14 @@ fn commented(config: &Config, report: &Report, data: &Path) -> String {
     line(format_args!("{}", setting("patch", window.patch.to_string(), "samples that enter as one step")));
     line(format_args!("{}", setting("horizon", window.horizon.to_string(), "samples that are forecast, all at once")));
     line(format_args!("{}", setting("transform", shown(&window.transform), "of the values: none, sqrt or log")));
-    line(format_args!(
-        "{}",
-        setting("normalization", shown(&window.normalization), "the window's last value is subtracted, and added back")
-    ));
+    let normalization = match window.normalization {
+        Normalization::None => "the training rows' mean and deviation",
+        Normalization::Last => "the window's last value is subtracted, and added back",
+        Normalization::Mean => "the window's mean is subtracted, and added back",
+        Normalization::Scaled => "the window's mean is subtracted, the rest divided by its deviation",
+        Normalization::Seasonal { .. } => "the value a season before is subtracted; the first season only serves for that",
+    };
+    line(format_args!("{}", setting("normalization", quoted(normalization_name(window.normalization)), normalization)));
     line(format_args!("\n[network]"));
     line(format_args!("{}", setting("hidden", format!("{:?}", network.hidden), "units of the LSTM layer")));
     line(format_args!("{}", setting("skip", shown(&network.skip), "a linear forecast that the network learns to correct")));

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::numbers::{counted, grouped};
 use super::output::Output;
+use crate::config::normalization_name;
 use crate::data;
 use crate::error::{Error, Result};
 use crate::evaluate::device::{DeviceModel, ModelBytes};
@@ -50,7 +51,12 @@ struct Report {
     patch: u16,
     horizon: u16,
     transform: Transform,
-    normalization: Normalization,
+    normalization: &'static str,
+    /// Samples of the season that is subtracted from the next, where one is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    season: Option<usize>,
+    #[serde(skip)]
+    normalized: Normalization,
     layers: Vec<Layer>,
     /// Levels of the quantiles of each value, where the head says some.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -112,7 +118,9 @@ pub fn run(args: &Args, output: &Output) -> Result<()> {
         patch: window.patch,
         horizon: window.horizon,
         transform: window.transform,
-        normalization: window.normalization,
+        normalization: normalization_name(window.normalization),
+        season: Some(window.normalization.season()).filter(|season| *season > 0),
+        normalized: window.normalization,
         layers: layers
             .iter()
             .zip(device.norms_from_inputs())
@@ -179,6 +187,9 @@ fn scaling(normalization: Normalization, [offset, scale, limit]: [f32; 3]) -> St
     let mut text = match normalization {
         Normalization::Last => "the window's last value is subtracted".to_owned(),
         Normalization::None => format!("{offset} is subtracted"),
+        Normalization::Mean => "the window's mean is subtracted".to_owned(),
+        Normalization::Scaled => format!("the window's mean is subtracted, divided by its deviation, at least {offset}"),
+        Normalization::Seasonal { season } => format!("the value {} before is subtracted", counted(season.into(), "sample")),
     };
     if limit < f32::MAX {
         // The file states the limit after scaling.
@@ -216,7 +227,7 @@ fn people(report: &Report) -> String {
         .to_owned(),
     );
     for (column, values) in report.columns.iter().zip(&report.scaling) {
-        line("input", format!("{column}: {}", scaling(report.normalization, *values)));
+        line("input", format!("{column}: {}", scaling(report.normalized, *values)));
     }
     for (number, Layer { cell, inputs, hidden, zoneout, keep_factors, norm_from_inputs }) in report.layers.iter().enumerate() {
         let kept = if *keep_factors { ", keep factors" } else { "" };
@@ -236,7 +247,7 @@ fn people(report: &Report) -> String {
         line("quantiles", format!("{levels}; intervals widened by {least:.4} to {most:.4} at each end"));
     }
     if report.skip_rank > 0 {
-        let values = usize::from(report.lookback) * report.columns.len();
+        let values = (usize::from(report.lookback) - report.season.unwrap_or_default()) * report.columns.len();
         line("skip", format!("linear, {} of the window's {values} values", counted(report.skip_rank, "product")));
     }
     line("arithmetic", format!("{}, layout {}", report.arithmetic_detail, report.layout));
@@ -272,6 +283,15 @@ mod tests {
             "the window's last value is subtracted, clamped at ±2.0000, times 500"
         );
         assert_eq!(scaling(Normalization::None, [20.5, 1.0, f32::MAX]), "20.5 is subtracted");
+        assert_eq!(scaling(Normalization::Mean, [0.0, 1.0, f32::MAX]), "the window's mean is subtracted");
+        assert_eq!(
+            scaling(Normalization::Scaled, [0.25, 500.0, 1000.0]),
+            "the window's mean is subtracted, divided by its deviation, at least 0.25, clamped at ±2.0000, times 500"
+        );
+        assert_eq!(
+            scaling(Normalization::Seasonal { season: 24 }, [0.0, 1.0, f32::MAX]),
+            "the value 24 samples before is subtracted"
+        );
     }
 
     #[test]

@@ -30,7 +30,8 @@ pub struct BoardCost {
 fn key(plan: &Plan<'_>, board: &str, device: &DeviceCost) -> String {
     let window = plan.dataset.window();
     let sizes = [window.lookback, window.patch, plan.dataset.features(), plan.dataset.outputs()];
-    let text = format!("{} {sizes:?} {:?} {:?} {}", env!("CARGO_PKG_VERSION"), window.transform, device.layers, device.head);
+    let passes = (window.transform, window.normalization);
+    let text = format!("{} {sizes:?} {passes:?} {:?} {}", env!("CARGO_PKG_VERSION"), device.layers, device.head);
     let digest: String = Sha256::digest(text).iter().take(6).map(|byte| format!("{byte:02x}")).collect();
     format!("{board}-{digest}")
 }

@@ -38,7 +38,10 @@ pub(super) fn errors(workspace: &mut Workspace<f32>, params: &Params<f32>, windo
             windows.target(first + row, target);
         }
         let predictions = workspace.forward(params, inputs, Mode::Evaluation);
-        sum += predictions.iter().zip(targets).map(|(said, came)| (f64::from(*said) - f64::from(*came)).powi(2)).sum::<f64>();
+        for (output, (said, came)) in predictions.iter().zip(targets.iter()).enumerate() {
+            let unit = windows.unit(first + output / target_len, output % target_len / windows.dataset().window().horizon);
+            sum += ((f64::from(*said) - f64::from(*came)) * unit).powi(2);
+        }
     }
     Errors::from_mse(sum / (windows.len() * target_len).max(1) as f64)
 }

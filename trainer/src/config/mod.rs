@@ -2,6 +2,7 @@
 
 mod allowance;
 mod names;
+mod normalization;
 pub(crate) mod place;
 mod read;
 mod validate;
@@ -99,7 +100,8 @@ pub struct Data {
     /// Headers of further input columns.
     #[serde(default, skip_serializing_if = "Names::is_none")]
     pub features: Names,
-    /// Samples in a season, for the seasonal naive baseline; found by autocorrelation where it is not given.
+    /// Samples in a season, for the seasonal naive baseline, which finds it by autocorrelation where it is not given, and for
+    /// `window.normalization = "seasonal"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub season: Option<usize>,
     /// The targets' unit, for people.
@@ -131,6 +133,7 @@ impl Clock {
 }
 
 pub use embedded_rnn::forecast::Normalization;
+pub use normalization::name as normalization_name;
 
 /// `[window]`: what the network sees and what it says.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -138,7 +141,7 @@ pub use embedded_rnn::forecast::Normalization;
 pub struct Window {
     /// Samples in a window.
     pub lookback: usize,
-    /// Samples that enter the network together as one step; divides `lookback`.
+    /// Samples that enter the network together as one step; divides `lookback`, without the season where that is subtracted.
     #[serde(default = "one")]
     pub patch: usize,
     /// Samples forecast, all at once.
@@ -146,8 +149,9 @@ pub struct Window {
     /// The value transform.
     #[serde(default)]
     pub transform: Transform,
-    /// Per-window normalization.
-    #[serde(default)]
+    /// Per-window normalization. "seasonal" subtracts from each sample the one `data.season` before, and the window's first season only
+    /// serves for that: the network reads `lookback` less `data.season` samples.
+    #[serde(default, with = "normalization")]
     pub normalization: Normalization,
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::place::{closest, key_at, line_of, line_of_key};
-use super::{Config, validate};
+use super::{Config, Normalization, validate};
 use crate::error::{Error, Result};
 
 impl Config {
@@ -33,7 +33,11 @@ impl Config {
     /// Parses a text that was made by filling in `written`, in which complaints find their lines. Where it is not
     /// `complete`, only `[data]` is validated.
     pub(crate) fn parse_filled(text: &str, written: &str, name: &Path, complete: bool) -> Result<Config> {
-        let config: Config = toml::from_str(text).map_err(|error| explain(text, written, name, &error))?;
+        let mut config: Config = toml::from_str(text).map_err(|error| explain(text, written, name, &error))?;
+        if let Normalization::Seasonal { season } = &mut config.window.normalization {
+            // One that a file cannot hold is complained about as none.
+            *season = config.data.season.and_then(|season| u16::try_from(season).ok()).unwrap_or_default();
+        }
         let problem = validate::problem(&config).filter(|problem| complete || problem.key.starts_with("data."));
         match problem {
             None => Ok(config),
@@ -155,6 +159,31 @@ mod tests {
             let again = Config::parse(&config.to_toml().unwrap(), Path::new("resolved.toml")).unwrap();
             assert_eq!(again, config);
         }
+    }
+
+    #[test]
+    fn a_seasonal_normalization_takes_the_season_of_the_data() {
+        let text = GOOD.replace("lookback = 12", "lookback = 12\nnormalization = \"seasonal\"");
+        assert_eq!(
+            complaint(&text),
+            "c.toml, line 6: window.normalization = \"seasonal\" subtracts the sample of a season before: set data.season to its samples, \
+             1 to 65535"
+        );
+        let text = text.replace("[window]", "season = 4\n[window]");
+        let config = Config::parse(&text, Path::new("c.toml")).unwrap();
+        assert_eq!(config.window.normalization, Normalization::Seasonal { season: 4 });
+        assert_eq!(Config::parse(&config.to_toml().unwrap(), Path::new("resolved.toml")).unwrap(), config);
+        for normalization in ["mean", "scaled"] {
+            let text = GOOD.replace("horizon = 3", &format!("horizon = 3\nnormalization = \"{normalization}\""));
+            let config = Config::parse(&text, Path::new("c.toml")).unwrap();
+            assert_eq!(Config::parse(&config.to_toml().unwrap(), Path::new("resolved.toml")).unwrap(), config);
+        }
+        let unknown = complaint(&GOOD.replace("horizon = 3", "horizon = 3\nnormalization = \"lest\""));
+        let choices = "\"none\", \"last\", \"mean\", \"scaled\", \"seasonal\"";
+        assert_eq!(
+            unknown,
+            format!("c.toml, line 7: window.normalization = \"lest\" is not one of its choices: use one of {choices}")
+        );
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 mod regularization;
 
-use super::{Config, Fold, Loss, Network, Split};
+use super::{Config, Fold, Loss, Network, Normalization, Split};
 use crate::error::{Error, Result};
 use crate::network::plain::NormForm;
 
@@ -160,7 +160,8 @@ fn window(config: &Config) -> Check {
     count("window.lookback", window.lookback, MAX_LOOKBACK)?;
     count("window.horizon", window.horizon, MAX_HORIZON)?;
     count("window.patch", window.patch, MAX_LOOKBACK)?;
-    if !window.lookback.is_multiple_of(window.patch) {
+    seasonal(config)?;
+    if window.normalization.season() == 0 && !window.lookback.is_multiple_of(window.patch) {
         let (patch, lookback) = (window.patch, window.lookback);
         return refuse(
             "window.patch",
@@ -188,6 +189,43 @@ fn window(config: &Config) -> Check {
             format!(
                 "window.horizon = {} with {targets} targets{quantiles} makes {outputs} outputs: at most {MAX_OUTPUTS} are possible, use a shorter horizon",
                 window.horizon
+            ),
+        );
+    }
+    Ok(())
+}
+
+/// Seasonal normalization has a season, and whole steps beside it.
+fn seasonal(config: &Config) -> Check {
+    const KEY: &str = "window.normalization";
+    let (window, Normalization::Seasonal { season }) = (&config.window, config.window.normalization) else { return Ok(()) };
+    let season = usize::from(season);
+    if season == 0 || config.data.season != Some(season) {
+        return refuse(
+            KEY,
+            format!(
+                "{KEY} = \"seasonal\" subtracts the sample of a season before: set data.season to its samples, 1 to {}",
+                u16::MAX
+            ),
+        );
+    }
+    if season >= window.lookback {
+        return refuse(
+            "window.lookback",
+            format!(
+                "window.lookback = {} leaves nothing beside the season of {season} samples, which only serves to be subtracted: use {} or more",
+                window.lookback,
+                season + window.patch
+            ),
+        );
+    }
+    if !(window.lookback - season).is_multiple_of(window.patch) {
+        let left = window.lookback - season;
+        return refuse(
+            "window.patch",
+            format!(
+                "window.patch = {} does not divide the {left} samples that window.lookback = {} leaves beside the season of {season}: choose a divisor of {left}, or another lookback",
+                window.patch, window.lookback
             ),
         );
     }

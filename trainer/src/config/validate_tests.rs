@@ -14,6 +14,19 @@ fn pinball(config: &mut Config, levels: &[f64]) {
     (config.training.loss, config.training.quantiles) = (Loss::Pinball, levels.to_vec());
 }
 
+/// A season, and a patch of three.
+fn seasonal(config: &mut Config, season: u16) {
+    config.data.season = Some(season.into());
+    (config.window.normalization, config.window.patch) = (Normalization::Seasonal { season }, 3);
+}
+
+#[test]
+fn a_season_beside_whole_steps_is_accepted() {
+    let mut config = good();
+    seasonal(&mut config, 6);
+    assert_eq!(config.validate(), Ok(()));
+}
+
 #[test]
 fn symmetric_levels_around_the_median_are_accepted() {
     for levels in [&[0.5][..], &[0.1, 0.5, 0.9], &[0.05, 0.25, 0.5, 0.75, 0.95], &[0.025, 0.5, 0.975]] {
@@ -148,6 +161,22 @@ fn every_senseless_value_is_refused_with_its_key_and_mend() {
                 c.window.normalization = Normalization::None;
             },
             "set window.normalization = \"last\", or the amplitude to 0",
+        ),
+        (
+            |c| {
+                c.regularization.amplitude = 0.3;
+                c.window.normalization = Normalization::Scaled;
+            },
+            "or the amplitude to 0",
+        ),
+        (
+            |c| c.window.normalization = Normalization::Seasonal { season: 0 },
+            "window.normalization = \"seasonal\" subtracts the sample of a season before: set data.season to its samples",
+        ),
+        (|c| seasonal(c, 12), "window.lookback = 12 leaves nothing beside the season of 12 samples"),
+        (
+            |c| seasonal(c, 5),
+            "window.patch = 3 does not divide the 7 samples that window.lookback = 12 leaves beside the season of 5",
         ),
         (|c| c.training.delta = 0.0, "training.delta = 0 is out of range: use a positive number"),
         (|c| c.training.loss = Loss::Pinball, "training.quantiles is missing, and training.loss = \"pinball\" is of quantiles"),

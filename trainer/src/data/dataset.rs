@@ -124,7 +124,7 @@ impl Dataset {
 
     /// T: the network's steps in a window.
     pub fn steps(&self) -> usize {
-        self.window.lookback / self.window.patch
+        (self.window.lookback - self.window.normalization.season()) / self.window.patch
     }
 
     /// I: the network's inputs in a step.

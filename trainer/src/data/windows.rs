@@ -1,12 +1,14 @@
 //! Windows: views of a series, normalized for the network or raw for the device and the metrics.
 //!
 //! Dimensions: F columns, L lookback, P patch, T = L/P steps, I = P*F inputs of a step, K targets, Z horizon.
-//! An input is `[T][I]` with the oldest sample first and, in a step, index `p*F + f`: that is `[L][F]` in memory.
+//! An input is `[T][I]` with the oldest sample first and, in a step, index `p*F + f`: that is `[L][F]` in memory. Under seasonal
+//! normalization the network reads the samples after the first season, so many fewer.
 //! A target is `[K][Z]`, the horizon running fastest.
 
 use std::ops::Range;
 
 use super::dataset::Dataset;
+use super::level::{Level, base};
 use crate::config::Normalization;
 
 /// The windows of one part. Cheap to clone; nothing is copied before it is asked for.
@@ -14,11 +16,17 @@ use crate::config::Normalization;
 pub struct Windows<'a> {
     dataset: &'a Dataset,
     origins: Range<usize>,
+    normalization: Normalization,
 }
 
 impl<'a> Windows<'a> {
     pub(super) fn new(dataset: &'a Dataset, origins: Range<usize>) -> Self {
-        Windows { dataset, origins }
+        Windows { dataset, origins, normalization: dataset.window().normalization }
+    }
+
+    /// The same windows, normalized otherwise.
+    pub fn under(self, normalization: Normalization) -> Self {
+        Windows { normalization, ..self }
     }
 
     /// How many.
@@ -36,6 +44,11 @@ impl<'a> Windows<'a> {
         self.dataset
     }
 
+    /// How they are normalized.
+    pub fn normalization(&self) -> Normalization {
+        self.normalization
+    }
+
     /// The first target's row of a window: its inputs are the `lookback` rows before.
     ///
     /// # Panics
@@ -45,8 +58,13 @@ impl<'a> Windows<'a> {
         self.origins.start + index
     }
 
-    /// Values of an input: L*F.
+    /// Values of an input: those of a window, without its first season where that only serves to be subtracted.
     pub fn input_len(&self) -> usize {
+        self.raw_len() - self.normalization.season() * self.dataset.features()
+    }
+
+    /// Values of a window of raw samples: L*F.
+    pub fn raw_len(&self) -> usize {
         self.dataset.window().lookback * self.dataset.features()
     }
 
@@ -55,23 +73,30 @@ impl<'a> Windows<'a> {
         self.dataset.outputs()
     }
 
-    /// What is subtracted from a column's transformed values before they are divided by its deviation.
-    pub fn offset(&self, index: usize, column: usize) -> f64 {
-        match self.dataset.window().normalization {
-            Normalization::Last => f64::from(self.dataset.transformed(column)[self.origin(index) - 1]),
-            Normalization::None => self.dataset.scaler().columns[column].mean,
+    /// A column's transformed values in a window, and how they are measured.
+    fn column(&self, index: usize, column: usize) -> (&'a [f32], Level) {
+        let origin = self.origin(index);
+        let rows = &self.dataset.transformed(column)[origin - self.dataset.window().lookback..origin];
+        (rows, Level::of(self.normalization, &self.dataset.scaler().columns[column], rows))
+    }
+
+    /// Deviations of a column's training rows in a unit of its normalized values: 1, but where windows are scaled.
+    pub fn unit(&self, index: usize, column: usize) -> f64 {
+        match self.normalization {
+            Normalization::Scaled => self.column(index, column).1.deviation / self.dataset.scaler().columns[column].deviation,
+            _ => 1.0,
         }
     }
 
     /// The network's input `[T][I]`, normalized.
     pub fn input(&self, index: usize, input: &mut [f32]) {
-        let (origin, features) = (self.origin(index), self.dataset.features());
+        let (features, season) = (self.dataset.features(), self.normalization.season());
         assert_eq!(input.len(), self.input_len(), "an input is [T][I]");
         for column in 0..features {
-            let (offset, deviation) = (self.offset(index, column), self.dataset.scaler().columns[column].deviation);
-            let rows = &self.dataset.transformed(column)[origin - self.dataset.window().lookback..origin];
-            for (sample, value) in input.chunks_exact_mut(features).zip(rows) {
-                sample[column] = ((f64::from(*value) - offset) / deviation) as f32;
+            let (rows, Level { offset, deviation }) = self.column(index, column);
+            for (t, sample) in input.chunks_exact_mut(features).enumerate() {
+                let offset = if season > 0 { f64::from(rows[t]) } else { offset };
+                sample[column] = ((f64::from(rows[season + t]) - offset) / deviation) as f32;
             }
         }
     }
@@ -81,9 +106,11 @@ impl<'a> Windows<'a> {
         let (origin, horizon) = (self.origin(index), self.dataset.window().horizon);
         assert_eq!(target.len(), self.target_len(), "a target is [K][Z]");
         for (column, out) in target.chunks_exact_mut(horizon).enumerate() {
-            let (offset, deviation) = (self.offset(index, column), self.dataset.scaler().columns[column].deviation);
-            for (out, value) in out.iter_mut().zip(&self.dataset.transformed(column)[origin..origin + horizon]) {
-                *out = ((f64::from(*value) - offset) / deviation) as f32;
+            let (rows, level) = self.column(index, column);
+            let came = &self.dataset.transformed(column)[origin..origin + horizon];
+            for (ahead, (out, value)) in out.iter_mut().zip(came).enumerate() {
+                let base = base(self.normalization, &level, rows, ahead);
+                *out = ((f64::from(*value) - base) / level.deviation) as f32;
             }
         }
     }
@@ -91,7 +118,7 @@ impl<'a> Windows<'a> {
     /// The window's samples in raw units, `[L][F]`, as a device is fed.
     pub fn raw_input(&self, index: usize, input: &mut [f32]) {
         let (origin, features) = (self.origin(index), self.dataset.features());
-        assert_eq!(input.len(), self.input_len(), "a window is [L][F]");
+        assert_eq!(input.len(), self.raw_len(), "a window is [L][F]");
         for (column, values) in self.dataset.series().columns.iter().enumerate() {
             let rows = &values.values[origin - self.dataset.window().lookback..origin];
             for (sample, value) in input.chunks_exact_mut(features).zip(rows) {
@@ -114,9 +141,10 @@ impl<'a> Windows<'a> {
         assert_eq!(outputs.len(), self.target_len(), "a forecast is [K][Z]");
         let window = self.dataset.window();
         for (column, values) in outputs.chunks_exact_mut(window.horizon).enumerate() {
-            let (offset, deviation) = (self.offset(index, column), self.dataset.scaler().columns[column].deviation);
-            for value in values {
-                *value = window.transform.inverse((f64::from(*value) * deviation + offset) as f32);
+            let (rows, level) = self.column(index, column);
+            for (ahead, value) in values.iter_mut().enumerate() {
+                let base = base(self.normalization, &level, rows, ahead);
+                *value = window.transform.inverse((f64::from(*value) * level.deviation + base) as f32);
             }
         }
     }
@@ -175,6 +203,47 @@ mod tests {
     }
 
     #[test]
+    fn seasonal_windows_hold_differences_and_read_one_season_less() {
+        let series = synthetic(100, 2, 1, |row, column| ((row % 4) * 10 + row * (1 + column)) as f32);
+        let split = Split::Rows { train_from: 0, train: 50, validation: 20, test: 20 };
+        let normalization = Normalization::Seasonal { season: 4 };
+        let dataset = Dataset::new(series, &window(10, 3, 6, normalization), &split).unwrap();
+        let windows = dataset.windows(Part::Validation);
+        assert_eq!((dataset.steps(), windows.input_len(), windows.raw_len()), (2, 12, 20));
+        let (mut input, mut target) = (vec![0.0; 12], vec![0.0; 6]);
+        let deviations = [0, 1].map(|column| dataset.scaler().columns[column].deviation);
+        // The pattern is gone; four rows of slope stay, and in the second season ahead eight.
+        windows.input(3, &mut input);
+        let expected: Vec<f32> = (0..6).flat_map(|_| [(4.0 / deviations[0]) as f32, (8.0 / deviations[1]) as f32]).collect();
+        assert_eq!(input, expected);
+        windows.target(3, &mut target);
+        let expected: Vec<f32> = [4.0, 4.0, 4.0, 4.0, 8.0, 8.0].map(|slope| (slope / deviations[0]) as f32).to_vec();
+        assert_eq!(target, expected);
+        // The same windows under another normalization are whole.
+        let last = windows.clone().under(Normalization::Last);
+        assert_eq!(last.input_len(), 20);
+        let mut input = vec![1.0; 20];
+        last.input(3, &mut input);
+        assert_eq!(input[18..], [0.0, 0.0]);
+    }
+
+    #[test]
+    fn scaled_windows_have_no_mean_and_a_deviation_of_one() {
+        let dataset = dataset(Normalization::Scaled);
+        let windows = dataset.windows(Part::Test);
+        let (mut input, mut target) = (vec![0.0; 18], vec![0.0; 6]);
+        windows.input(4, &mut input);
+        windows.target(4, &mut target);
+        let deviation = (35f64 / 12.0).sqrt();
+        for column in 0..3 {
+            for (t, sample) in input.chunks_exact(3).enumerate() {
+                assert!((f64::from(sample[column]) - (t as f64 - 2.5) / deviation).abs() < 1e-6, "{input:?}");
+            }
+        }
+        assert!((f64::from(target[5]) - 5.5 / deviation).abs() < 1e-6, "{target:?}");
+    }
+
+    #[test]
     fn the_shipped_series_has_its_windows() {
         let settings = Window { transform: Transform::Sqrt, ..window(132, 12, 12, Normalization::Last) };
         let dataset = Dataset::new(sunspots(), &settings, &Split::default()).unwrap();
@@ -197,11 +266,13 @@ mod tests {
         fn normalization_and_its_inverse_meet(
             values in proptest::collection::vec(0.01f32..1000.0, 60..90),
             transform in prop_oneof![Just(Transform::None), Just(Transform::Sqrt), Just(Transform::Log)],
-            last in any::<bool>(),
+            normalization in prop_oneof![
+                Just(Normalization::None), Just(Normalization::Last), Just(Normalization::Mean), Just(Normalization::Scaled),
+                (1u16..3).prop_map(|half| Normalization::Seasonal { season: 4 * half - 2 }),
+            ],
         ) {
-            let normalization = if last { Normalization::Last } else { Normalization::None };
             let series = synthetic(values.len(), 1, 1, |row, _| values[row]);
-            let settings = Window { transform, ..window(8, 4, 3, normalization) };
+            let settings = Window { transform, ..window(8, 2, 3, normalization) };
             let dataset = Dataset::new(series, &settings, &Split::default()).unwrap();
             for part in [Part::Training, Part::Validation, Part::Test] {
                 let windows = dataset.windows(part);

@@ -47,7 +47,7 @@ pub fn backtest(model: &mut DeviceModel<'_>, dataset: &Dataset, part: Part, seas
 /// A model's errors on the windows of a part, its forecasts `[targets][horizon]` in raw units, and how many inputs were clamped.
 pub fn run_through(model: &mut DeviceModel<'_>, dataset: &Dataset, part: Part) -> Result<(Metrics, Vec<Vec<f32>>, u64)> {
     let windows = dataset.windows(part);
-    let mut window = vec![0.0; windows.input_len()];
+    let mut window = vec![0.0; windows.raw_len()];
     let mut forecasts = Vec::with_capacity(windows.len());
     let clamped_before = model.clamped;
     let test = score(&windows, |index, out| {

@@ -47,15 +47,24 @@ impl SeasonalNaive {
     }
 }
 
+/// How the linear baselines' windows are normalized: by their last value, as NLinear's are, whatever the model's own normalization is; where
+/// that keeps the level, theirs do too.
+fn yardstick(dataset: &Dataset) -> Normalization {
+    match dataset.window().normalization {
+        Normalization::None => Normalization::None,
+        _ => Normalization::Last,
+    }
+}
+
 /// NLinear (Zeng et al., arXiv 2205.13504) in closed form: least squares without a penalty on windows whose last value is subtracted.
 #[derive(Clone, Debug)]
 pub struct NLinear(Ridge);
 
 impl NLinear {
-    /// Fits on the training windows. `None` where windows keep their last value, and where there is no single solution.
+    /// Fits on the training windows. `None` where windows keep their level, and where there is no single solution.
     pub fn fit(dataset: &Dataset) -> Option<Self> {
-        let subtracts = dataset.window().normalization == Normalization::Last;
-        subtracts.then(|| Ridge::fit(dataset, 0.0).ok()).flatten().map(NLinear)
+        let subtracts = yardstick(dataset) == Normalization::Last;
+        subtracts.then(|| Ridge::fit_under(dataset, Normalization::Last, 0.0).ok()).flatten().map(NLinear)
     }
 }
 
@@ -134,7 +143,7 @@ impl Baseline for SeasonalNaive {
 }
 
 /// Every baseline that the dataset's rows allow: naive and drift always; seasonal naive where a season is given or found;
-/// NLinear where windows lose their last value and least squares has a solution; ridge where there are training and validation windows.
+/// NLinear where windows lose their level and least squares has a solution; ridge where there are training and validation windows.
 pub fn fit_all(dataset: &Dataset, season: Option<usize>) -> Result<Vec<Box<dyn Baseline>>> {
     let mut all: Vec<Box<dyn Baseline>> = vec![Box::new(Naive)];
     if let Some(seasonal) = season.map(SeasonalNaive::new).or_else(|| SeasonalNaive::find(dataset)) {
@@ -147,7 +156,7 @@ pub fn fit_all(dataset: &Dataset, season: Option<usize>) -> Result<Vec<Box<dyn B
         all.push(Box::new(nlinear));
     }
     if [Part::Training, Part::Validation].iter().all(|part| !dataset.windows(*part).is_empty()) {
-        all.push(Box::new(Ridge::choose(dataset)?));
+        all.push(Box::new(Ridge::choose_under(dataset, yardstick(dataset))?));
     }
     Ok(all)
 }

@@ -5,7 +5,8 @@
 //! `E = max(lower - y, y - upper)`. Of n windows, the widening is the `ceil((n + 1) (β - α))`-th smallest score, where α and β are the levels
 //! of the pair. If windows were exchangeable, the next value would lie in `[lower - w, upper + w]` with a probability of at least `β - α`, for
 //! a network of any quality. Windows of a series overlap and the series changes, so that the promise holds as far as the validation rows
-//! are like what comes. Scores are taken in the transformed domain, where the device widens; a monotone transform leaves coverage as it is.
+//! are like what comes. Scores are taken in the transformed domain, where the device widens; a monotone transform leaves coverage as it is. Where windows are
+//! scaled, scores and widenings are in units of the window's deviation.
 
 use super::device::DeviceModel;
 use crate::data::Windows;
@@ -38,7 +39,7 @@ pub fn calibrate(model: &mut DeviceModel<'_>, windows: &Windows<'_>) -> Result<W
     let levels: Vec<f64> = model.levels().iter().map(|level| f64::from(*level)).collect();
     let (quantiles, pairs) = (levels.len(), levels.len() / 2);
     let transform = model.manifest.window.transform;
-    let (mut window, mut came) = (vec![0.0; windows.input_len()], vec![0.0; windows.target_len()]);
+    let (mut window, mut came) = (vec![0.0; windows.raw_len()], vec![0.0; windows.target_len()]);
     // One list for each target, sample and pair.
     let mut scores: Vec<Vec<f64>> = vec![Vec::with_capacity(windows.len()); windows.target_len() * pairs];
     for index in 0..windows.len() {
@@ -47,12 +48,14 @@ pub fn calibrate(model: &mut DeviceModel<'_>, windows: &Windows<'_>) -> Result<W
         let spread = model
             .transformed_spread(&window)
             .map_err(|reason| Error::failed(format!("the packed model refuses its own validation data: {reason}")))?;
+        let horizon = windows.target_len() / model.deviations().len();
         for (value, (said, came)) in spread.chunks_exact(quantiles).zip(&came).enumerate() {
             // Every value of the series passed the transform when the dataset was made.
             let came = f64::from(transform.forward(*came).unwrap_or_default());
             for pair in 0..pairs {
                 let (lower, upper) = (f64::from(said[pair]), f64::from(said[quantiles - 1 - pair]));
-                scores[value * pairs + pair].push((lower - came).max(came - upper));
+                let deviation = f64::from(model.deviations()[value / horizon]);
+                scores[value * pairs + pair].push((lower - came).max(came - upper) / deviation);
             }
         }
     }

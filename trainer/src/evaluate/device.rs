@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use embedded_rnn::arithmetic::{Element, Float, Libm, Linear, Micromath, Number, Rational};
-use embedded_rnn::forecast::{Pipeline, Recurrent, SelfTest, Transform};
+use embedded_rnn::forecast::{Level, Pipeline, Recurrent, SelfTest, Transform};
 use embedded_rnn::image::{
     Arithmetic, Cursor, Functions, Image, Layout, LoadError, Manifest, Record, RecordKind, forecast_checksum,
 };
@@ -133,20 +133,11 @@ impl<'m, N: Linear> Engine<'m, N> {
         let window = manifest.window;
         let outputs = usize::from(window.targets) * usize::from(window.horizon);
         let malformed = |record| LoadError::Malformed { record };
-        let whole = window.patch > 0 && window.lookback > 0 && window.lookback.is_multiple_of(window.patch);
-        if !whole || window.targets > window.features || window.features == 0 || outputs == 0 {
+        if window.targets > window.features || window.features == 0 || outputs == 0 {
             return Err(LoadError::Manifest);
         }
         let mut records = image.records();
-        let scaling = records.next(RecordKind::Scaling)?;
-        scaling.expect_shape(0, window.features.into(), window.targets.into())?;
-        let mut fields = scaling.fields();
-        let pipeline = Pipeline {
-            transform: window.transform,
-            normalization: window.normalization,
-            scaling: fields.slice(window.features.into())?,
-        };
-        fields.end()?;
+        let pipeline = Pipeline::bind(&records.next(RecordKind::Scaling)?, &window)?;
         let mut width = usize::from(window.features) * usize::from(window.patch);
         let mut layers = Vec::new();
         for number in 0..window.layers {
@@ -179,7 +170,7 @@ impl<'m, N: Linear> Engine<'m, N> {
             HeadForm::Norm => Head::Norm(N::bind_dense(&head)?),
         };
         let intervals = if quantiles > 1 { Some(Intervals::bind(&mut records, outputs, quantiles)?) } else { None };
-        let values = usize::from(window.lookback) * usize::from(window.features);
+        let values = (usize::from(window.lookback) - window.normalization.season()) * usize::from(window.features);
         let skip = Skip::bind(&mut records, window.layers + 1, values, all)?;
         let engine = Engine { layers, head, skip, trace: None };
         let test = records.next(RecordKind::SelfTest)?;
@@ -285,6 +276,8 @@ pub struct DeviceModel<'m> {
     /// Windows run so far.
     pub windows: u64,
     transformed: Vec<f32>,
+    /// How the columns of the last window were measured.
+    levels: Vec<Level>,
 }
 
 impl<'m> DeviceModel<'m> {
@@ -320,7 +313,18 @@ impl<'m> DeviceModel<'m> {
             _ => bound!(Arm::Int8, Int8),
         };
         let (manifest, digest) = (image.manifest, image.digest);
-        Ok(DeviceModel { arm, manifest, digest, pipeline, intervals, test, clamped: 0, windows: 0, transformed: Vec::new() })
+        Ok(DeviceModel {
+            arm,
+            manifest,
+            digest,
+            pipeline,
+            intervals,
+            test,
+            clamped: 0,
+            windows: 0,
+            transformed: Vec::new(),
+            levels: Vec::new(),
+        })
     }
 
     /// Inputs, units and form of each LSTM layer.
@@ -395,12 +399,19 @@ impl<'m> DeviceModel<'m> {
         said
     }
 
+    /// Of each target, the deviation by which the last window was divided; 1 where windows are not scaled.
+    pub fn deviations(&self) -> Vec<f32> {
+        self.levels[..self.manifest.window.targets.into()].iter().map(|level| level.deviation).collect()
+    }
+
     /// Leads what the head said of the last window out of a pipeline.
     fn decode(&self, said: &mut [f32], pipeline: &Pipeline<'_>) {
-        let last = &self.transformed[self.transformed.len() - self.pipeline.scaling.len()..];
+        let features = self.pipeline.scaling.len();
+        let last_season = &self.transformed[self.transformed.len() - self.pipeline.normalization.season() * features..];
         let row = usize::from(self.manifest.window.horizon) * self.quantiles();
-        for (row, last) in said.chunks_exact_mut(row).zip(last) {
-            pipeline.decode(row, *last);
+        for (column, (row, level)) in said.chunks_exact_mut(row).zip(&self.levels).enumerate() {
+            let season = last_season.iter().skip(column).step_by(features).copied();
+            pipeline.decode(row, self.quantiles(), level, season);
         }
     }
 
@@ -414,12 +425,14 @@ impl<'m> DeviceModel<'m> {
         for (row, (raw, z)) in window.chunks_exact(features).zip(transformed.chunks_exact_mut(features)).enumerate() {
             self.pipeline.transform(raw, z).map_err(|error| format!("sample {row} of the window: {error}"))?;
         }
-        let last = &transformed[window.len() - features..];
-        let steps = usize::from(shape.lookback / shape.patch);
+        let mut levels = std::mem::take(&mut self.levels);
+        levels.resize(features, Level::default());
         let samples = transformed.chunks_exact(features);
+        self.pipeline.measure(samples.clone(), &transformed[window.len() - features..], &mut levels);
+        let steps = (usize::from(shape.lookback) - self.pipeline.normalization.season()) / usize::from(shape.patch);
         let mut y = vec![0.0; usize::from(shape.targets) * usize::from(shape.horizon) * self.quantiles()];
         let clamped = on_engine!(&mut self.arm, engine => {
-            let clamped = self.pipeline.run(engine, steps, samples, last);
+            let clamped = self.pipeline.run(engine, steps, samples, &levels);
             engine.head(&mut y);
             clamped
         });
@@ -429,6 +442,7 @@ impl<'m> DeviceModel<'m> {
         self.clamped += u64::from(clamped);
         self.windows += 1;
         self.transformed = transformed;
+        self.levels = levels;
         Ok(y)
     }
 

@@ -114,7 +114,7 @@ pub fn score(model: &mut DeviceModel<'_>, windows: &Windows<'_>) -> Result<(Inte
     let dataset = windows.dataset();
     let horizon = dataset.window().horizon;
     let mut sums = [(); 2].map(|()| Sums::new(model.levels(), horizon));
-    let (mut window, mut came) = (vec![0.0; windows.input_len()], vec![0.0; windows.target_len()]);
+    let (mut window, mut came) = (vec![0.0; windows.raw_len()], vec![0.0; windows.target_len()]);
     let mut widened = Vec::with_capacity(windows.len());
     for index in 0..windows.len() {
         windows.raw_input(index, &mut window);

@@ -197,7 +197,7 @@ impl FoldedNetwork {
         let inputs = scalers.inputs.iter().map(|scaler| InputScaler {
             offset: match scalers.normalization {
                 Normalization::None => scaler.mean,
-                Normalization::Last => 0.0,
+                _ => 0.0,
             },
             scale: 1.0 / scaler.deviation,
         });

@@ -4,4 +4,4 @@ pub mod ridge;
 pub mod skip;
 
 pub use ridge::Ridge;
-pub use skip::{SkipFit, fit_skip, refit_skip};
+pub use skip::{SkipFit, fit_skip, refit_skip, skip_bytes};

@@ -22,6 +22,8 @@ const BLOCK: usize = 512;
 #[derive(Clone, Debug)]
 pub struct Ridge {
     lambda: f64,
+    /// How the windows are normalized that it is fitted on and forecasts from.
+    normalization: Normalization,
     /// `[P]`
     pub(super) input_mean: DVector<f64>,
     /// `[O]`
@@ -33,7 +35,12 @@ pub struct Ridge {
 impl Ridge {
     /// Fits on the training windows with a given penalty; 0 is plain least squares.
     pub fn fit(dataset: &Dataset, lambda: f64) -> Result<Ridge> {
-        let moments = Moments::of(&dataset.windows(Part::Training))?;
+        Self::fit_under(dataset, dataset.window().normalization, lambda)
+    }
+
+    /// The same on windows that are normalized otherwise.
+    pub fn fit_under(dataset: &Dataset, normalization: Normalization, lambda: f64) -> Result<Ridge> {
+        let moments = Moments::of(&dataset.windows(Part::Training).under(normalization))?;
         moments.solve(lambda).ok_or_else(|| {
             Error::failed(format!(
                 "ridge with lambda {lambda} has no single solution on {} windows of {} inputs: use a larger lambda",
@@ -46,13 +53,18 @@ impl Ridge {
     /// Fits with the penalty that has the smallest squared error on the validation windows, normalized: of [`DECADES`] first, then
     /// also of 0.3 and 3 times the best of these.
     pub fn choose(dataset: &Dataset) -> Result<Ridge> {
-        let moments = Moments::of(&dataset.windows(Part::Training))?;
+        Self::choose_under(dataset, dataset.window().normalization)
+    }
+
+    /// The same on windows that are normalized otherwise.
+    pub fn choose_under(dataset: &Dataset, normalization: Normalization) -> Result<Ridge> {
+        let moments = Moments::of(&dataset.windows(Part::Training).under(normalization))?;
         Ok(Self::choose_from(&moments, dataset)?.0)
     }
 
     /// The same from the training windows' moments, with the error that was the smallest.
     pub(super) fn choose_from(moments: &Moments, dataset: &Dataset) -> Result<(Ridge, f64)> {
-        let validation = dataset.windows(Part::Validation);
+        let validation = dataset.windows(Part::Validation).under(moments.normalization);
         if validation.is_empty() {
             return Err(Error::input("ridge chooses its penalty on validation windows and there are none: give validation rows"));
         }
@@ -73,6 +85,7 @@ impl Ridge {
 
     /// The forecast of a window in raw units: `out` is `[K][Z]`.
     pub fn forecast(&self, windows: &Windows<'_>, index: usize, out: &mut [f32]) {
+        let windows = windows.clone().under(self.normalization);
         let mut input = vec![0.0f32; windows.input_len()];
         windows.input(index, &mut input);
         let centered = DVector::from_fn(self.weights.nrows(), |i, _| f64::from(input[i]) - self.input_mean[i]);
@@ -99,6 +112,7 @@ impl Ridge {
 /// What least squares needs to know of the training windows.
 pub(super) struct Moments {
     pub(super) windows: usize,
+    normalization: Normalization,
     /// `[P]`
     input_mean: DVector<f64>,
     /// `[O]`
@@ -130,7 +144,7 @@ impl Moments {
             gram.gemm(1.0, &x, &x.transpose(), 1.0);
             cross.gemm(1.0, &x, &y.transpose(), 1.0);
         });
-        Ok(Moments { windows: windows.len(), input_mean, output_mean, gram, cross })
+        Ok(Moments { windows: windows.len(), normalization: windows.normalization(), input_mean, output_mean, gram, cross })
     }
 
     /// Solves the normal equations; `None` where they are singular.
@@ -143,6 +157,7 @@ impl Moments {
         let weights = cholesky.solve(&self.cross);
         weights.iter().all(|weight| weight.is_finite()).then(|| Ridge {
             lambda,
+            normalization: self.normalization,
             input_mean: self.input_mean.clone(),
             output_mean: self.output_mean.clone(),
             weights,
@@ -152,9 +167,9 @@ impl Moments {
 
 /// P: under last-value normalization a window's last sample is zero and says nothing.
 fn used_inputs(windows: &Windows<'_>) -> usize {
-    match windows.dataset().window().normalization {
+    match windows.normalization() {
         Normalization::Last => windows.input_len() - windows.dataset().features(),
-        Normalization::None => windows.input_len(),
+        _ => windows.input_len(),
     }
 }
 

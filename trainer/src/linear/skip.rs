@@ -39,6 +39,11 @@ pub struct SkipFit {
     pub error: f64,
 }
 
+/// Bytes of a skip of a rank in an `int8` file.
+pub fn skip_bytes(rank: usize, inputs: usize, outputs: usize) -> usize {
+    rank * (inputs + outputs + 4) + 4 * outputs
+}
+
 /// Fits the skip that a configuration asks for.
 pub fn fit_skip(dataset: &Dataset, network: &Network) -> Result<SkipFit> {
     let training = dataset.windows(Part::Training);
@@ -47,7 +52,7 @@ pub fn fit_skip(dataset: &Dataset, network: &Network) -> Result<SkipFit> {
     let validation = dataset.windows(Part::Validation);
     let (inputs, outputs) = (training.input_len(), training.target_len());
 
-    let bytes = |rank: usize| rank * (inputs + outputs + 4) + 4 * outputs;
+    let bytes = |rank| skip_bytes(rank, inputs, outputs);
     let allowed = network.skip_flash.unwrap_or(FLASH);
     let most = (1..=outputs).take_while(|rank| bytes(*rank) <= allowed).last().unwrap_or(0);
     let most = most.min(network.skip_rank.unwrap_or(usize::MAX));
@@ -72,8 +77,8 @@ pub fn fit_skip(dataset: &Dataset, network: &Network) -> Result<SkipFit> {
     let share = match dataset.window().normalization {
         // A constant alone is the series' mean drift, which is mostly chance: persistence unless it clearly helps.
         Normalization::Last if rank == 0 && errors.of(0, 1.0) > errors.of(0, 0.0) * (1.0 - DRIFT) => 0.0,
-        Normalization::Last => errors.best_share(rank),
         Normalization::None => 1.0,
+        _ => errors.best_share(rank),
     };
     let rank = if share == 0.0 { 0 } else { rank };
     let skip = build(&ridge, &vectors.columns(0, rank).into_owned(), &sizes[..rank], moments.windows, share, inputs);

@@ -59,7 +59,7 @@ pub fn budget(
     let history_bytes = lookback * features * 4 + 12;
     let lstm: usize = layers.iter().map(|(inputs, hidden, _)| 4 * hidden * (inputs + hidden)).sum();
     let macs_per_step = lstm + skip * features * patch;
-    let steps = lookback / patch.max(1);
+    let steps = (lookback - window.normalization.season().min(lookback)) / patch.max(1);
     // A norm before the head squares each unit.
     let rows = outputs + usize::from(head == HeadForm::Norm);
     let head = layers.last().map_or(0, |(_, hidden, _)| hidden * rows) + skip * outputs;

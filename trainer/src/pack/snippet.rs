@@ -36,7 +36,8 @@ pub fn snippet(
         HeadForm::Plain => String::new(),
         form => format!(", {}", form.type_name()),
     };
-    let values = usize::from(window.lookback) * usize::from(window.features);
+    let season = window.normalization.season();
+    let values = (usize::from(window.lookback) - season) * usize::from(window.features);
     let skip = if skip > 0 { format!(", Skip<{values}, {skip}>") } else { String::new() };
     let dense = format!("Dense<{last}, {}, {}{head}>", window.targets, window.horizon);
     let dense = if levels.is_empty() { dense } else { format!("Quantiles<{dense}, {}>", levels.len()) };
@@ -52,6 +53,16 @@ pub fn snippet(
         count => format!(
             "/// Levels of the quantiles of each value, which `quantiles()` gives in this order; `forecast()` gives the median.\n\
              pub const QUANTILES: [f32; {count}] = {levels:?};\n"
+        ),
+    };
+    let (season, steps, parameter) = match season {
+        0 => (String::new(), "LOOKBACK / PATCH", ""),
+        season => (
+            format!(
+                "/// Samples of a window that only serve to be subtracted: its first season.\npub const SEASON: usize = {season};\n"
+            ),
+            "(LOOKBACK - SEASON) / PATCH",
+            ", SEASON",
         ),
     };
     let mut text = String::new();
@@ -70,8 +81,9 @@ pub fn snippet(
          pub const LOOKBACK: usize = {};\n\
          /// Samples that enter the network as one step.\n\
          pub const PATCH: usize = {};\n\
+         {season}\
          /// Network steps of a forecast.\n\
-         pub const STEPS: usize = LOOKBACK / PATCH;\n\
+         pub const STEPS: usize = {steps};\n\
          /// Columns that are forecast: the first ones of a sample.\n\
          pub const TARGETS: usize = {};\n\
          /// Samples forecast.\n\
@@ -79,7 +91,7 @@ pub fn snippet(
          {quantiles}\
          \n\
          /// The model in {file_name}.\n\
-         pub type Model<'m> = embedded_rnn::Model<'m, {number}, {network}, FEATURES, LOOKBACK, PATCH>;\n",
+         pub type Model<'m> = embedded_rnn::Model<'m, {number}, {network}, FEATURES, LOOKBACK, PATCH{parameter}>;\n",
         columns.join(", "),
         uses.join(", "),
         window.features,

@@ -38,6 +38,8 @@ pub struct IntervalTable<'a> {
 pub struct Description<'a> {
     /// The manifest; arithmetic and layout are set by the payload.
     pub manifest: Manifest<'a>,
+    /// The least deviation that each column of a window is divided by; none where windows are not scaled.
+    pub least_deviations: &'a [f32],
     /// The self-test's raw samples `[n][F]`, which repeat until the window is full.
     pub test_samples: &'a [f32],
     /// Of a network with quantiles; none where each value of a forecast has one output.
@@ -232,13 +234,14 @@ pub fn pack(payload: Payload<'_>, description: &Description<'_>) -> Result<Vec<u
     let manifest = Manifest { arithmetic, layout, ..description.manifest };
     let mut writer = Writer::new(&manifest)?;
     let (window, intervals) = (manifest.window, description.intervals);
-    let scaling: Vec<[f32; 3]> = match payload {
+    let mut scaling: Vec<[f32; 3]> = match payload {
         // Nothing is clamped: the limit is the largest number.
         Payload::Float(network, _) => {
             network.inputs.iter().map(|scaler| [scaler.offset as f32, scaler.scale as f32, f32::MAX]).collect()
         }
         Payload::Integer(network) | Payload::IntegerFor(network, _) => network.inputs.clone(),
     };
+    scaling.iter_mut().zip(description.least_deviations).for_each(|(column, least)| column[0] = *least);
     writer.record(RecordKind::Scaling, 0, window.features.into(), window.targets.into(), &[bytes(&scaling)])?;
     match payload {
         Payload::Float(network, _) => write_float(&mut writer, network, intervals)?,

@@ -80,7 +80,7 @@ fn scaled(network: &FoldedNetwork, last: &[f64], values: &[f64]) -> impl Iterato
         let scaler = network.inputs[k % features];
         let offset = match network.normalization {
             Normalization::None => scaler.offset,
-            Normalization::Last => last[k % features],
+            _ => last[k % features],
         };
         (z - offset) * scaler.scale
     })

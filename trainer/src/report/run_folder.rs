@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::config::{Config, Data};
-use crate::data::{Dataset, Selection, Series};
+use crate::data::{Dataset, Part, Selection, Series};
 use crate::error::{Error, Result};
 use crate::files::{create_folder, write_atomically};
 use crate::network::Shape;
@@ -159,7 +159,7 @@ impl RunFolder {
         if digest != self.digest(config, dataset)? {
             return Err(refuse("the skip belongs to another configuration or to other data"));
         }
-        let inputs = dataset.window().lookback * dataset.features();
+        let inputs = dataset.windows(Part::Training).input_len();
         let fits = |skip: &PlainSkip| skip.is_sound() && skip.inputs == inputs && skip.outputs == shape(config, dataset).outputs;
         let fits = fits(&skipped.skip) && skipped.refitted.as_ref().is_none_or(fits) && (0.0..=1.0).contains(&skipped.share);
         if fits { Ok(Some(skipped)) } else { Err(refuse("the skip does not fit the network")) }

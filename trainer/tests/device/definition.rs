@@ -2,12 +2,12 @@
 //! weights, accumulators that cannot overflow, the sigmoid's nodes from `f64`.
 
 use embedded_rnn::forecast::Transform;
-use embedded_rnn::image::Normalization;
 use embedded_rnn::network::{NormForm, ZoneoutForm};
 use embedded_rnn_trainer::quantize::{
     QuantizedInputNorm, QuantizedLstm, QuantizedNetwork, QuantizedNorm, QuantizedRows, QuantizedSkip,
 };
 
+use crate::definition_window::Measured;
 use crate::sketch::Sketch;
 
 /// `value / 2^bits`, rounded half up.
@@ -264,11 +264,12 @@ pub fn run_with(
     let shape = sketch.window;
     assert_eq!(shape.transform, Transform::None, "raw samples are the transformed domain here");
     let features = usize::from(shape.features);
-    let last = &window[window.len() - features..];
-    let encode = |(index, raw): (usize, &f32)| {
-        let [offset, scale, limit] = network.inputs[index % features];
-        let offset = if shape.normalization == Normalization::Last { last[index % features] } else { offset };
-        let value = ((raw - offset) * scale).max(-limit).min(limit);
+    let measured = Measured::of(sketch, window);
+    let scaling: Vec<[f32; 2]> = network.inputs.iter().map(|[offset, scale, _]| [*offset, *scale]).collect();
+    let entering = measured.entering(&scaling);
+    let encode = |(index, value): (usize, &f32)| {
+        let [_, _, limit] = network.inputs[index % features];
+        let value = value.max(-limit).min(limit);
         // Half away from zero, the sum rounded as `f32` does.
         i64::from((value + 0.5f32.copysign(value)).trunc() as i32)
     };
@@ -277,7 +278,7 @@ pub fn run_with(
     let mut largest = vec![[0; 4]; network.layers.len()];
     let (mut hidden, mut cells) = (Vec::new(), Vec::new());
     let mut entered: Vec<i64> = Vec::new();
-    for patch in window.chunks_exact(network.layers[0].inputs) {
+    for patch in entering.chunks_exact(network.layers[0].inputs) {
         let mut x: Vec<i64> = patch.iter().enumerate().map(encode).collect();
         entered.extend(&x);
         for ((layer, state), largest) in network.layers.iter().zip(&mut states).zip(&mut largest) {
@@ -302,9 +303,9 @@ pub fn run_with(
     };
     let mut forecast: Vec<f32> = head.weights.chunks_exact(head.inputs).enumerate().map(output).collect();
     sketch.settle(&mut forecast);
-    if shape.normalization == Normalization::Last {
-        let row = usize::from(shape.horizon) * sketch.quantiles;
-        forecast.iter_mut().enumerate().for_each(|(index, value)| *value += last[index / row]);
+    let (horizon, quantiles) = (usize::from(shape.horizon), sketch.quantiles);
+    for (index, value) in forecast.iter_mut().enumerate() {
+        *value = measured.back(*value, index / (horizon * quantiles), index / quantiles % horizon);
     }
     Outcome { hidden, cells, forecast, largest }
 }

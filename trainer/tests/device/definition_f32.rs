@@ -141,17 +141,23 @@ fn step(layer: &FoldedLstm, x: &[f32], c: &mut [f32], h: &mut [f32]) {
 
 /// The forecast of a window of raw samples `[lookback][F]`, which no transform and no normalization touch.
 pub fn run(network: &FoldedNetwork, window: &[f32]) -> Vec<f32> {
+    let features = network.inputs.len();
+    let scaled = |(index, z): (usize, &f32)| {
+        let scaler = network.inputs[index % features];
+        (z - scaler.offset as f32) * scaler.scale as f32
+    };
+    run_entering(network, &window.iter().enumerate().map(scaled).collect::<Vec<f32>>())
+}
+
+/// What the head says of a window as it enters the first layer.
+pub fn run_entering(network: &FoldedNetwork, window: &[f32]) -> Vec<f32> {
     let mut states: Vec<(Vec<f32>, Vec<f32>)> = Vec::new();
     for layer in &network.layers {
         states.push((vec![0.0; layer.weights.hidden], vec![0.0; layer.weights.hidden]));
     }
     let mut entered: Vec<f32> = Vec::new();
     for samples in window.chunks_exact(network.layers[0].weights.inputs) {
-        let scaled = samples.iter().enumerate().map(|(column, z)| {
-            let scaler = network.inputs[column % network.inputs.len()];
-            (z - scaler.offset as f32) * scaler.scale as f32
-        });
-        let mut x: Vec<f32> = scaled.collect();
+        let mut x = samples.to_vec();
         entered.extend(&x);
         for (layer, (c, h)) in network.layers.iter().zip(&mut states) {
             step(layer, &x, c, h);

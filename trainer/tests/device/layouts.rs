@@ -103,8 +103,13 @@ fn a_16_bit_cell_has_no_layer_norm() {
     let built = sketch.build();
     let image = ModelBytes::new(&built.file);
     let manifest = Image::open(image.as_slice()).unwrap().manifest;
-    let description =
-        embedded_rnn_trainer::pack::Description { manifest, test_samples: &[0.0; 30], intervals: None, test_checksum: 0 };
+    let description = embedded_rnn_trainer::pack::Description {
+        manifest,
+        least_deviations: &[],
+        test_samples: &[0.0; 30],
+        intervals: None,
+        test_checksum: 0,
+    };
     let packing = Packing { layout: Layout::PackedPair, cell: CellFormat::Cell16 };
     let refusal = pack(Payload::IntegerFor(built.quantized.as_ref().unwrap(), packing), &description).unwrap_err().to_string();
     assert!(refusal.contains("layer 1 has layer norm") && refusal.contains("int8"), "{refusal}");

@@ -15,12 +15,14 @@
 //! | `specification` | a reader written from the format's specification finds what was packed, and its own sums give the forecasts |
 //! | `head_norm` | layer norm before the head: forecasts near the folded network, heads as types, records that lie |
 //! | `quantiles` | heads that say quantiles: as types, as defined, repacked; intervals that lie |
+//! | `normalization` | per-window normalization as defined, as a type and near the folded network; windows that are constant, huge, tiny |
 //! | `typed` | networks as types and networks whose shapes are known at run time give the same bits |
 
 mod bound;
 mod definition;
 mod definition16;
 mod definition_f32;
+mod definition_window;
 mod drift;
 mod fixtures;
 mod float;
@@ -29,6 +31,7 @@ mod head_norm;
 mod hostile_norms;
 mod integer;
 mod layouts;
+mod normalization;
 mod quantiles;
 mod sketch;
 mod skip;

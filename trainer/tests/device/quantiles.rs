@@ -209,6 +209,6 @@ fn packed_unchecked(sketch: &Sketch) -> Vec<u8> {
     let bytes = ModelBytes::new(&sound.file);
     let manifest = Image::open(bytes.as_slice()).unwrap().manifest;
     let intervals = Some(IntervalTable { levels: &[0.4, 0.5], widening: &[0.0; 10] });
-    let description = Description { manifest, test_samples: &[20.0; 3], intervals, test_checksum: 0 };
+    let description = Description { manifest, least_deviations: &[], test_samples: &[20.0; 3], intervals, test_checksum: 0 };
     pack(Payload::Integer(&quantized), &description).unwrap()
 }

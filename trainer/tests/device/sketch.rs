@@ -8,7 +8,7 @@ use embedded_rnn::image::{
     Arithmetic, Functions, Interval, Layout, Manifest, Normalization, Provenance, Series, Window, forecast_checksum,
 };
 use embedded_rnn::network::Topology;
-use embedded_rnn_trainer::config::{self, Rounding};
+use embedded_rnn_trainer::config::Rounding;
 use embedded_rnn_trainer::evaluate::device::{DeviceModel, ModelBytes};
 use embedded_rnn_trainer::fold::reference::Reference;
 use embedded_rnn_trainer::fold::{FoldedNetwork, Scaler, Scalers, Target, fold};
@@ -227,6 +227,35 @@ impl Sketch {
         Sketch { window: Window { normalization: Normalization::Last, ..self.window }, ..self }
     }
 
+    /// The same under another per-window normalization.
+    pub fn under(self, normalization: Normalization) -> Self {
+        Sketch { window: Window { normalization, ..self.window }, ..self }
+    }
+
+    /// The least deviation of each column; none where windows are not scaled.
+    pub fn least_deviations(&self) -> Vec<f32> {
+        let scaled = self.window.normalization == Normalization::Scaled;
+        if scaled { vec![0.003; self.window.features.into()] } else { Vec::new() }
+    }
+
+    /// A window of raw samples as the folded network takes it: in the transformed domain, and normalized there, but for the last value.
+    pub fn entering(&self, raw: &[f32]) -> Vec<f64> {
+        let (features, season) = (usize::from(self.window.features), self.window.normalization.season());
+        let z: Vec<f64> = raw.iter().map(|raw| f64::from(self.window.transform.forward(*raw).unwrap())).collect();
+        let rows = z.len() / features;
+        let column = |j: usize| z.iter().skip(j).step_by(features);
+        let means: Vec<f64> = (0..features).map(|j| column(j).sum::<f64>() / rows as f64).collect();
+        let deviation = |j: usize| (column(j).map(|z| (z - means[j]).powi(2)).sum::<f64>() / rows as f64).sqrt().max(0.003);
+        let deviations: Vec<f64> = (0..features).map(deviation).collect();
+        let entering = (season * features..z.len()).map(|k| match self.window.normalization {
+            Normalization::None | Normalization::Last => z[k],
+            Normalization::Mean => z[k] - means[k % features],
+            Normalization::Scaled => (z[k] - means[k % features]) / deviations[k % features],
+            Normalization::Seasonal { .. } => z[k] - z[k - season * features],
+        });
+        entering.collect()
+    }
+
     /// Weights as training leaves them in size: hidden states, which are small, weigh more than inputs, so that a signal reaches the
     /// head through several layers.
     fn network(&self, random: &mut Random) -> PlainNetwork {
@@ -252,7 +281,8 @@ impl Sketch {
             shift: random.many(below, 0.4),
         });
         let head = PlainDense { inputs: below, outputs, w, b, norm };
-        let inputs = usize::from(self.window.lookback) * usize::from(self.window.features);
+        let samples = usize::from(self.window.lookback) - self.window.normalization.season();
+        let inputs = samples * usize::from(self.window.features);
         let skip = (self.skip > 0).then(|| PlainSkip {
             inputs,
             rank: self.skip,
@@ -290,13 +320,16 @@ impl Sketch {
             Transform::Sqrt => Scaler { mean: 4.5, deviation: 0.34 },
             Transform::Log => Scaler { mean: 3.0, deviation: 0.15 },
         };
+        // What is normalized before folding has neither mean nor, where it is scaled, a deviation.
+        let (scaler, normalization) = match self.window.normalization {
+            Normalization::None | Normalization::Last => (scaler, self.window.normalization),
+            Normalization::Scaled => (Scaler { mean: 0.0, deviation: 1.0 }, Normalization::None),
+            _ => (Scaler { mean: 0.0, ..scaler }, Normalization::None),
+        };
         Scalers {
             inputs: vec![scaler; self.window.features.into()],
             targets: vec![scaler; self.window.targets.into()],
-            normalization: match self.window.normalization {
-                Normalization::None => config::Normalization::None,
-                Normalization::Last => config::Normalization::Last,
-            },
+            normalization,
         }
     }
 
@@ -307,7 +340,7 @@ impl Sketch {
         let alone = PlainNetwork { skip: None, ..trained.clone() };
         let (network, _) = fold(&alone, regularization, &self.scalers(), Target::Integer).unwrap();
         let raw = Random(!self.seed).samples(STEPS * usize::from(self.window.patch), self.window.features.into());
-        let samples: Vec<f64> = raw.iter().map(|raw| f64::from(self.window.transform.forward(*raw).unwrap())).collect();
+        let samples = self.entering(&raw);
         let mut state = network.start(&samples[samples.len() - network.features()..]);
         let top = self.widths.len() - 1;
         let mut step = |x| {
@@ -348,8 +381,7 @@ impl Sketch {
         assert!(widths.eq(self.widths.iter().copied()), "as many units are removed as were asked for");
         let length = usize::from(window.lookback) * usize::from(window.features);
         let samples = random.samples(usize::from(window.lookback) * 20, window.features.into());
-        let transformed = |raw: &f32| f64::from(window.transform.forward(*raw).unwrap());
-        let windows: Vec<Vec<f64>> = samples.chunks_exact(length).map(|raw| raw.iter().map(transformed).collect()).collect();
+        let windows: Vec<Vec<f64>> = samples.chunks_exact(length).map(|raw| self.entering(raw)).collect();
         let quantized = integer.then(|| quantize(&folded, &windows, rounding).unwrap());
         let payload = match (&quantized, self.numbers) {
             (Some(quantized), Numbers::Int8For(packing)) => Payload::IntegerFor(quantized, packing),
@@ -384,7 +416,8 @@ impl Sketch {
         let test_samples = &test_window[..features * usize::from(self.window.lookback).div_ceil(4)];
         let (levels, widening) = self.intervals();
         let intervals = (self.quantiles > 1).then_some(IntervalTable { levels: &levels, widening: &widening });
-        let description = Description { manifest, test_samples, intervals, test_checksum: 0 };
+        let least_deviations = &self.least_deviations();
+        let description = Description { manifest, least_deviations, test_samples, intervals, test_checksum: 0 };
         let first = ModelBytes::new(&pack(payload, &description).unwrap());
         let mut first = DeviceModel::open(&first, Path::new("sketch")).unwrap();
         let test_checksum = forecast_checksum(&first.spread(&first.test_window()).unwrap());

@@ -109,7 +109,12 @@ fn read_front<'f>(file: &'f [u8], sketch: &Sketch, arithmetic: &[u8]) -> (Reader
         reader.varint(),
         [Transform::None, Transform::Sqrt, Transform::Log].iter().position(|t| *t == window.transform).unwrap() as u64
     );
-    assert_eq!(reader.varint(), u64::from(window.normalization == Normalization::Last));
+    let normalizations = [Normalization::None, Normalization::Last, Normalization::Mean, Normalization::Scaled];
+    let number = normalizations.iter().position(|normalization| *normalization == window.normalization).unwrap_or(4);
+    assert_eq!(reader.varint(), number as u64);
+    if let Normalization::Seasonal { season } = window.normalization {
+        assert_eq!(reader.varint(), u64::from(season));
+    }
     assert_eq!([reader.string(), reader.string(), reader.string()], ["a\nb\nc\n", "", "degrees"]);
     assert_eq!((reader.varint(), reader.varint()), (1, 60_000_000));
     assert_eq!((reader.string(), reader.varint(), reader.take(32)), ("fixture", sketch.seed, &[0; 32][..]));

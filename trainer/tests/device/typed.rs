@@ -25,9 +25,28 @@ fn windows(seed: u64, length: usize, features: usize) -> Vec<Vec<f32>> {
 
 /// Forecasts of windows: a forecaster of the typed network, a session of it where there can be one, and the network at run time.
 pub fn windows_agree<N: Number, T: Topology<N>, const F: usize, const L: usize, const P: usize>(sketch: &Sketch) {
-    let built = sketch.build();
-    let bytes = ModelBytes::new(&built.file);
+    let bytes = ModelBytes::new(&sketch.build().file);
+    forecasters_agree::<N, T, F, L, P, 0>(sketch, &bytes);
     let model = Model::<N, T, F, L, P>::load(bytes.as_slice()).unwrap();
+    let Ok(mut session) = model.session() else { return };
+    let mut dynamic = DeviceModel::bind(bytes.as_slice()).unwrap();
+    for (number, window) in windows(sketch.seed, L, F).iter().enumerate() {
+        session.reset();
+        for samples in window.as_chunks::<F>().0.as_chunks().0 {
+            session.step(samples).unwrap();
+        }
+        let typed = bits(T::quantile_rows(&mut session.quantiles()).flatten().map(|y| &*y));
+        assert_eq!(typed, bits(&dynamic.spread(window).unwrap()), "session, window {number}");
+    }
+}
+
+/// The same without a session, for windows with a season before them.
+pub fn forecasters_agree<N: Number, T: Topology<N>, const F: usize, const L: usize, const P: usize, const S: usize>(
+    sketch: &Sketch,
+    bytes: &ModelBytes,
+) {
+    let model = Model::<N, T, F, L, P, S>::load(bytes.as_slice()).unwrap();
+    model.self_test().unwrap();
     let mut dynamic = DeviceModel::bind(bytes.as_slice()).unwrap();
     let mut forecaster = model.forecaster();
     for (number, window) in windows(sketch.seed, L, F).iter().enumerate() {
@@ -40,16 +59,6 @@ pub fn windows_agree<N: Number, T: Topology<N>, const F: usize, const L: usize, 
         dynamic.clamped = 0;
         assert_eq!(typed, bits(&dynamic.spread(window).unwrap()), "{:?}, window {number}", sketch.widths);
         assert_eq!(u64::from(forecaster.clamped()), dynamic.clamped, "{:?}, window {number}", sketch.widths);
-        if let Ok(mut session) = model.session() {
-            for samples in window.as_chunks::<F>().0.as_chunks().0 {
-                session.step(samples).unwrap();
-            }
-            assert_eq!(
-                typed,
-                bits(T::quantile_rows(&mut session.quantiles()).flatten().map(|y| &*y)),
-                "session, window {number}"
-            );
-        }
     }
 }
 

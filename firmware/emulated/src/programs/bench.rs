@@ -9,7 +9,7 @@ use core::{hint::black_box, marker::PhantomData, mem::size_of};
 use embedded_rnn::{
     Image, LoadError, Model, Network,
     arithmetic::{Element, Number},
-    forecast::{Pipeline, SelfTest},
+    forecast::{Level, Pipeline, SelfTest},
     image::RecordKind,
     network::{Layer, Topology},
 };
@@ -18,11 +18,11 @@ use crate::{
     IMAGE,
     cost::{Cost, Meter},
     end,
-    model::{self, FEATURES, LOOKBACK, STEPS},
+    model::{self, FEATURES, LOOKBACK, PATCH, STEPS},
 };
 
 /// Values of a step's input.
-const INPUTS: usize = FEATURES * (LOOKBACK / STEPS);
+const INPUTS: usize = FEATURES * PATCH;
 /// Times that the window is run through: a step's cost to a fraction of an instruction.
 const ROUNDS: usize = 16;
 
@@ -33,7 +33,7 @@ pub fn run() -> ! {
 
 /// The whole program; with empty steps if not `STEP`.
 pub(super) fn measure<const STEP: bool>() -> ! {
-    match layers::<STEP, _, _, _, _, _, _, _>(PhantomData::<model::Model<'static>>) {
+    match layers::<STEP, _, _, _, _, _, _, _, _>(PhantomData::<model::Model<'static>>) {
         Ok(()) => end::succeed(),
         Err(error) => {
             defmt::error!("the linked model file is refused: {}", error);
@@ -43,8 +43,8 @@ pub(super) fn measure<const STEP: bool>() -> ! {
 }
 
 /// Measures the recurrent layers of a model's type.
-fn layers<const STEP: bool, N, L, D, S, const F: usize, const B: usize, const P: usize>(
-    _: PhantomData<Model<'static, N, Network<L, D, S>, F, B, P>>,
+fn layers<const STEP: bool, N, L, D, S, const F: usize, const B: usize, const P: usize, const SEASON: usize>(
+    _: PhantomData<Model<'static, N, Network<L, D, S>, F, B, P, SEASON>>,
 ) -> Result<(), LoadError>
 where
     N: Number,
@@ -54,12 +54,10 @@ where
     let mut meter = Meter::new();
     let image = Image::open(IMAGE)?;
     let mut records = image.records();
-    let scaling = records.next(RecordKind::Scaling)?.fields().slice(FEATURES)?;
+    let pipeline = Pipeline::bind(&records.next(RecordKind::Scaling)?, &image.manifest.window)?;
     let weights = L::bind(&mut records)?;
     records.next(RecordKind::Dense)?;
     let test = SelfTest::read(&records.next(RecordKind::SelfTest)?, LOOKBACK, FEATURES)?;
-    let window = &image.manifest.window;
-    let pipeline = Pipeline { transform: window.transform, normalization: window.normalization, scaling };
     let inputs = encode::<N>(&pipeline, test);
 
     let mut state = L::ZERO;
@@ -72,18 +70,20 @@ where
 
 /// The window as the steps' inputs.
 fn encode<N: Number>(pipeline: &Pipeline<'_>, test: SelfTest<'_>) -> [[N::Activation; INPUTS]; STEPS] {
-    let mut transformed = [0.0; INPUTS * STEPS];
+    let mut transformed = [0.0; FEATURES * LOOKBACK];
     for (raw, z) in test.window().zip(transformed.chunks_exact_mut(FEATURES)) {
         if pipeline.transform(raw, z).is_err() {
             defmt::error!("the model file's own window is refused");
             end::fail();
         }
     }
-    let last = &transformed[INPUTS * STEPS - FEATURES..];
-    let mut samples = transformed.chunks_exact(FEATURES);
+    let window = transformed.chunks_exact(FEATURES);
+    let mut levels = [Level::default(); FEATURES];
+    pipeline.measure(window.clone(), &transformed[FEATURES * (LOOKBACK - 1)..], &mut levels);
+    let (mut earlier, mut samples) = (window.clone(), window.skip(pipeline.normalization.season()));
     let mut inputs = [[N::Activation::ZERO; INPUTS]; STEPS];
     for input in &mut inputs {
-        pipeline.encode::<N>(&mut samples, last, input);
+        pipeline.encode::<N>(&mut samples, &mut earlier, &levels, input);
     }
     inputs
 }

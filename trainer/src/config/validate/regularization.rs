@@ -53,7 +53,8 @@ pub(super) fn check(config: &Config) -> Check {
     not_negative("regularization.l2", settings.l2)?;
     not_negative("regularization.decay", settings.decay)?;
     not_negative("regularization.amplitude", settings.amplitude)?;
-    if settings.amplitude > 0.0 && config.window.normalization != Normalization::Last {
+    // A z-score's zero is no level of the window, and scaled windows have one amplitude.
+    if settings.amplitude > 0.0 && matches!(config.window.normalization, Normalization::None | Normalization::Scaled) {
         return refuse(
             "regularization.amplitude",
             format!(

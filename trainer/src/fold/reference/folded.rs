@@ -132,7 +132,7 @@ impl Reference for FoldedNetwork {
             let scaler = &self.inputs[index % features];
             let offset = match self.normalization {
                 Normalization::None => scaler.offset,
-                Normalization::Last => state.last[index % features],
+                _ => state.last[index % features],
             };
             (z - offset) * scaler.scale
         });
@@ -166,7 +166,7 @@ impl Reference for FoldedNetwork {
             let y = r * dot(v, &top) + d + skip[row];
             match self.normalization {
                 Normalization::None => y,
-                Normalization::Last => y + state.last[row / horizon],
+                _ => y + state.last[row / horizon],
             }
         });
         forecasts.collect()

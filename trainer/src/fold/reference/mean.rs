@@ -92,7 +92,7 @@ impl MeanNetwork {
             let (scaler, last) = (&self.scalers.inputs[index % features], state.last[index % features]);
             let offset = match self.scalers.normalization {
                 Normalization::None => scaler.mean,
-                Normalization::Last => last,
+                _ => last,
             };
             (z - offset) / scaler.deviation
         });
@@ -144,7 +144,7 @@ impl Reference for MeanNetwork {
             let scaler = &self.scalers.targets[target];
             let offset = match self.scalers.normalization {
                 Normalization::None => scaler.mean,
-                Normalization::Last => state.last[target],
+                _ => state.last[target],
             };
             scaler.deviation * (dot(v, &read) + d + skip[row]) + offset
         });
