@@ -51,11 +51,12 @@ pub mod network;
 #[cfg(feature = "micromath")]
 pub use arithmetic::Micromath;
 pub use arithmetic::{Cell16, Exact, Float, Int8, Libm, PackedPair, Rational, RowMajor};
-pub use forecast::{Forecaster, Model, NotReady, SampleError, Session};
+pub use forecast::{Classifier, Forecaster, Model, NotReady, SampleError, Scores, Session};
 pub use image::{Image, LoadError};
 pub use monitor::{Monitor, MonitorError, MonitorParameters, Verdict};
 pub use network::{
-    Dense, JointNorm, Kept, Lstm, Network, NormA, NormB, NormHead, Plain, PlainHead, Quantiles, Skip, Then, Zoneout, ZoneoutCell,
+    Classes, Dense, JointNorm, Kept, Lstm, Network, NormA, NormB, NormHead, Plain, PlainHead, Quantiles, Skip, Then, Zoneout,
+    ZoneoutCell,
 };
 
 /// Links a model file into the program's read-only data, aligned to 16 bytes as [`Model::load`] asks.

@@ -32,6 +32,12 @@ fn prepare() -> Result<(), String> {
         println!("cargo::rerun-if-changed={}", from.display());
         copy(&from, &out.join(name))?;
     }
+    // What a classifier says is neither of targets nor over a horizon.
+    println!("cargo::rustc-check-cfg=cfg(classifier)");
+    let lines = fs::read_to_string(out.join("model.rs")).map_err(|reason| format!("cannot read the model's type: {reason}"))?;
+    if lines.contains("pub const CLASSES: usize") {
+        println!("cargo::rustc-cfg=classifier");
+    }
     Ok(())
 }
 

@@ -2,13 +2,15 @@
 #![no_main]
 
 use embedded_rnn::image::{HEADER_LENGTH, checksum};
-use embedded_rnn::{Dense, Float, Int8, Lstm, Model, Network, Quantiles, Then, Zoneout};
+use embedded_rnn::{Classes, Dense, Float, Int8, Lstm, Model, Network, Quantiles, Then, Zoneout};
 use libfuzzer_sys::fuzz_target;
 
 type Tiny<'m> = Model<'m, Int8, Network<Lstm<2, 5, Zoneout>, Dense<5, 1, 3>>, 1, 8, 2>;
 type Layers = Then<Lstm<3, 7, Zoneout>, Lstm<7, 5, Zoneout>>;
 type Stream<'m, N> = Model<'m, N, Network<Layers, Dense<5, 2, 2>>, 3, 6, 1>;
 type Spread<'m> = Model<'m, Int8, Network<Lstm<3, 5, Zoneout>, Quantiles<Dense<5, 2, 2>, 3>>, 3, 6, 1>;
+
+type Told<'m> = Model<'m, Int8, Network<Lstm<3, 5, Zoneout>, Classes<Dense<5, 3, 1>>>, 3, 6, 1>;
 
 /// Aligned bytes whose length and checksum are what they should be.
 fn repaired(data: &[u8]) -> Vec<u128> {
@@ -48,4 +50,10 @@ fuzz_target!(|data: &[u8]| {
     exercise!(Stream<Int8>, bytes, [20.0, -1e9, f32::MAX]);
     exercise!(Stream<Float>, bytes, [20.0, -1e9, f32::MAX]);
     exercise!(Spread, bytes, [20.0, -1e9, f32::MAX]);
+    exercise!(Told, bytes, [20.0, -1e9, f32::MAX]);
+    if let Ok(model) = Told::load(bytes) {
+        let mut classifier = model.classifier();
+        while classifier.missing() > 0 && classifier.push(&[20.0, -1e9, f32::MAX]).is_ok() {}
+        let _ = classifier.classify().map(|scores| (scores.class(), scores.probabilities()));
+    }
 });

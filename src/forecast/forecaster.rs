@@ -100,10 +100,13 @@ impl<'a, 'm, N: Number, T: Topology<N>, const FEATURES: usize, const LOOKBACK: u
         self.clamped = pipeline.run::<N>(&mut run, (LOOKBACK - SEASON) / PATCH, window.clone(), &levels);
         let mut quantiles = T::head(&self.model.weights, &run.state);
         T::settle(&self.model.weights, &mut quantiles);
-        let last_season = window.skip(LOOKBACK - SEASON);
-        for (column, (row, level)) in T::quantile_rows(&mut quantiles).zip(&levels).enumerate() {
-            let season = last_season.clone().filter_map(|sample| sample.get(column).copied());
-            pipeline.decode(row, T::QUANTILES, level, season);
+        // Logits are no values of a series.
+        if T::CLASSES == 0 {
+            let last_season = window.skip(LOOKBACK - SEASON);
+            for (column, (row, level)) in T::quantile_rows(&mut quantiles).zip(&levels).enumerate() {
+                let season = last_season.clone().filter_map(|sample| sample.get(column).copied());
+                pipeline.decode(row, T::QUANTILES, level, season);
+            }
         }
         Ok(quantiles)
     }

@@ -2,7 +2,7 @@
 
 use core::marker::PhantomData;
 
-use super::{Forecaster, Normalization, Pipeline, SelfTest, SelfTestError, Session, SessionError};
+use super::{Classifier, Forecaster, Normalization, Pipeline, SelfTest, SelfTestError, Session, SessionError};
 use crate::arithmetic::Number;
 use crate::image::{Dimension, Image, LoadError, RecordKind, Window, forecast_checksum};
 use crate::network::Topology;
@@ -70,6 +70,8 @@ pub struct Model<
     pub(super) weights: T::Weights<'m>,
     pub(super) pipeline: Pipeline<'m>,
     pub(super) digest: u32,
+    /// Names of the classes, each ended by a line feed; empty of a forecaster.
+    classes: &'m str,
     test: SelfTest<'m>,
     shape: PhantomData<(N, T)>,
 }
@@ -102,15 +104,19 @@ impl<'m, N: Number, T: Topology<N>, const FEATURES: usize, const LOOKBACK: usize
         if manifest.layout != N::LAYOUT {
             return Err(LoadError::LayoutMismatch { expected: N::LAYOUT, found: manifest.layout });
         }
+        let (expected, found) = (T::CLASSES as u32, manifest.class_count()?.into());
+        if expected != found {
+            return Err(LoadError::Classes { expected, found });
+        }
         Self::check_window(&manifest.window)?;
         let mut records = image.records();
         let pipeline = Pipeline::bind(&records.next(RecordKind::Scaling)?, &manifest.window)?;
         let weights = T::bind(&mut records)?;
         let test = records.next(RecordKind::SelfTest)?;
-        test.expect_shape(0, LOOKBACK, T::TARGETS * T::HORIZON * T::QUANTILES)?;
+        test.expect_shape(0, LOOKBACK, T::OUTPUTS)?;
         let test = SelfTest::read(&test, LOOKBACK, FEATURES)?;
         records.end()?;
-        Ok(Model { weights, pipeline, digest: image.digest, test, shape: PhantomData })
+        Ok(Model { weights, pipeline, digest: image.digest, classes: manifest.classes, test, shape: PhantomData })
     }
 
     fn check_window(window: &Window) -> Result<(), LoadError> {
@@ -136,7 +142,28 @@ impl<'m, N: Number, T: Topology<N>, const FEATURES: usize, const LOOKBACK: usize
         self.digest
     }
 
-    /// A forecaster with an empty history, for one sensor.
+    /// The name of a class, counted from 0 as [`Scores::class`](super::Scores::class) does; `None` where there is no such class.
+    pub fn class_name(&self, class: usize) -> Option<&'m str> {
+        self.classes.split_terminator('\n').nth(class)
+    }
+
+    /// A classifier with an empty history, for one sensor. Only networks of [`Classes`](crate::Classes) have one:
+    ///
+    /// ```compile_fail,E0271
+    /// use embedded_rnn::{Dense, Int8, Lstm, Model, Network};
+    /// type Forecasts<'m> = Model<'m, Int8, Network<Lstm<4, 5>, Dense<5, 1, 3>>, 1, 8, 4>;
+    /// fn classify(model: &Forecasts<'_>) {
+    ///     let _ = model.classifier();
+    /// }
+    /// ```
+    pub fn classifier<const CLASSES: usize>(&self) -> Classifier<'_, 'm, N, T, FEATURES, LOOKBACK, PATCH, SEASON>
+    where
+        T: Topology<N, Output = [f32; CLASSES]>,
+    {
+        Classifier::new(self)
+    }
+
+    /// A forecaster with an empty history, for one sensor. Of a classifier it says logits in place of forecasts.
     pub fn forecaster(&self) -> Forecaster<'_, 'm, N, T, FEATURES, LOOKBACK, PATCH, SEASON> {
         Forecaster::new(self)
     }

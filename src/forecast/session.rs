@@ -50,8 +50,11 @@ impl<'a, 'm, N: Number, T: Topology<N>, const FEATURES: usize, const LOOKBACK: u
     pub fn quantiles(&self) -> T::Quantiles {
         let mut quantiles = T::head(&self.model.weights, &self.state);
         T::settle(&self.model.weights, &mut quantiles);
-        for row in T::quantile_rows(&mut quantiles) {
-            self.model.pipeline.decode(row, T::QUANTILES, &Level::default(), empty());
+        // Logits are no values of a series.
+        if T::CLASSES == 0 {
+            for row in T::quantile_rows(&mut quantiles) {
+                self.model.pipeline.decode(row, T::QUANTILES, &Level::default(), empty());
+            }
         }
         quantiles
     }

@@ -155,6 +155,13 @@ pub enum LoadError {
         /// The file's, as a number.
         found: u16,
     },
+    /// The network's type is a classifier and the file a forecaster, the other way round, or they have not as many classes.
+    Classes {
+        /// The type's classes; 0 where it is a forecaster.
+        expected: u32,
+        /// The file's.
+        found: u32,
+    },
     /// Bytes follow the last record.
     TrailingBytes {
         /// How many.
@@ -206,6 +213,15 @@ impl fmt::Display for LoadError {
             }
             LoadError::HeadForm { expected, found } => {
                 write!(f, "the head of the network's type is {expected} ({}), the file's head form is {found}", expected.number())
+            }
+            LoadError::Classes { expected: 0, found } => {
+                write!(f, "the file is a classifier of {found} classes, the network's type a forecaster")
+            }
+            LoadError::Classes { expected, found: 0 } => {
+                write!(f, "the file is a forecaster, the network's type a classifier of {expected} classes")
+            }
+            LoadError::Classes { expected, found } => {
+                write!(f, "the network's type has {expected} classes, the file {found}")
             }
             LoadError::TrailingBytes { found } => write!(f, "{found} bytes follow the last record"),
         }

@@ -11,7 +11,7 @@ use super::record::Cursor;
 pub const MAGIC: [u8; 8] = *b"\x8eRNN\r\n\x1a\n";
 
 /// The format version that this crate reads and the trainer writes.
-pub const FORMAT_VERSION: u16 = 3;
+pub const FORMAT_VERSION: u16 = 4;
 
 /// Bytes of the header.
 pub const HEADER_LENGTH: usize = 32;

@@ -4,6 +4,7 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::LoadError;
 use crate::forecast::Transform;
 
 /// A number system and, where its results depend on more than its name, which one of its kind.
@@ -160,7 +161,7 @@ pub enum Interval {
 /// The series that the model forecasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Series<'m> {
-    /// The CSV headers of a sample's columns, targets first, each ended by a line feed.
+    /// The CSV headers of a sample's columns, targets first, then of a classifier that of its labels, each ended by a line feed.
     pub columns: &'m str,
     /// The CSV header of the time stamps; empty if there were none.
     pub time: &'m str,
@@ -175,13 +176,13 @@ pub struct Series<'m> {
 pub struct Window {
     /// Columns of a sample.
     pub features: u16,
-    /// The first so many columns are forecast.
+    /// The first so many columns are forecast; 0 of a classifier.
     pub targets: u16,
     /// Samples in a window, those included that are only subtracted from others (see [`Normalization::Seasonal`]).
     pub lookback: u16,
     /// Samples that enter the network together as one step.
     pub patch: u16,
-    /// Samples forecast.
+    /// Samples forecast; 0 of a classifier.
     pub horizon: u16,
     /// LSTM layers.
     pub layers: u16,
@@ -219,6 +220,8 @@ pub struct Manifest<'m> {
     pub layout: Layout,
     /// How samples become steps.
     pub window: Window,
+    /// Names of a classifier's classes, each ended by a line feed; empty of a forecaster.
+    pub classes: &'m str,
     /// What is forecast.
     #[serde(borrow)]
     pub series: Series<'m>,
@@ -228,8 +231,22 @@ pub struct Manifest<'m> {
 }
 
 impl<'m> Series<'m> {
-    /// The columns' names, targets first.
+    /// The columns' names, targets first; of a classifier, the labels' column last.
     pub fn columns(&self) -> impl Iterator<Item = &'m str> + use<'m> {
         self.columns.lines()
+    }
+}
+
+impl<'m> Manifest<'m> {
+    /// The classes' names.
+    pub fn classes(&self) -> impl Iterator<Item = &'m str> + use<'m> {
+        self.classes.split_terminator('\n')
+    }
+
+    /// How many classes there are: 0 of a forecaster, at least 2 of a classifier. Names that are not each ended are refused.
+    pub fn class_count(&self) -> Result<u16, LoadError> {
+        let ended = self.classes.is_empty() || self.classes.ends_with('\n');
+        let count = self.classes.bytes().filter(|byte| *byte == b'\n').count();
+        u16::try_from(count).ok().filter(|count| ended && *count != 1).ok_or(LoadError::Manifest)
     }
 }

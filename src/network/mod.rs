@@ -6,6 +6,7 @@
 //! [`Layer::State`] is plain memory of known size.
 
 mod cell_form;
+mod classes;
 mod dense;
 mod form;
 mod head_form;
@@ -17,6 +18,7 @@ mod skip;
 mod topology;
 
 pub use cell_form::{CellForm, NormForm, ZoneoutForm};
+pub use classes::Classes;
 pub use dense::Dense;
 pub(crate) use form::Few;
 pub use form::{Form, JointNorm, Kept, NormA, NormB, Plain, Unkept, Unnormed, Zoneout, ZoneoutCell};

@@ -56,6 +56,8 @@ where
     const TARGETS: usize = <Network<B, D> as Topology<N>>::TARGETS;
     const HORIZON: usize = <Network<B, D> as Topology<N>>::HORIZON;
     const QUANTILES: usize = <Network<B, D> as Topology<N>>::QUANTILES;
+    const CLASSES: usize = <Network<B, D> as Topology<N>>::CLASSES;
+    const OUTPUTS: usize = <Network<B, D> as Topology<N>>::OUTPUTS;
     const DEPTH: u16 = <Network<B, D> as Topology<N>>::DEPTH;
     const WINDOW: usize = WINDOW;
 
@@ -67,7 +69,7 @@ where
         let network = <Network<B, D> as Topology<N>>::bind(cursor)?;
         let layer = cursor.layer();
         let record = cursor.next(RecordKind::Skip)?;
-        record.expect_shape(layer, WINDOW, Self::TARGETS * Self::HORIZON * Self::QUANTILES)?;
+        record.expect_shape(layer, WINDOW, Self::OUTPUTS)?;
         let found = record.header().form;
         if usize::from(found) != RANK {
             let (expected, found) = (RANK as u32, found.into());

@@ -24,7 +24,7 @@ pub trait Topology<N: Number> {
     type State: Copy + Debug + PartialEq;
     /// Borrowed from the image.
     type Weights<'m>: Copy + Debug;
-    /// A forecast: `[[f32; HORIZON]; TARGETS]`.
+    /// A forecast: `[[f32; HORIZON]; TARGETS]`; of a classifier its logits, `[f32; CLASSES]`.
     type Output: Copy + Debug + PartialEq;
     /// What the head says: `[[[f32; QUANTILES]; HORIZON]; TARGETS]`, or an [`Output`](Self::Output) where it says one value of each.
     type Quantiles: Copy + Debug + PartialEq;
@@ -32,12 +32,16 @@ pub trait Topology<N: Number> {
     const ZERO: Self::State;
     /// Inputs of a step.
     const INPUTS: usize;
-    /// Targets of a forecast.
+    /// Targets of a forecast; 0 of a classifier.
     const TARGETS: usize;
-    /// Values of a forecast for each target.
+    /// Values of a forecast for each target; 0 of a classifier.
     const HORIZON: usize;
     /// Quantiles of each value, see [`Quantiles`](super::Quantiles); 1 where there are none.
     const QUANTILES: usize = 1;
+    /// Classes of a classifier, see [`Classes`](super::Classes); 0 of a forecaster.
+    const CLASSES: usize = 0;
+    /// Values that the head says.
+    const OUTPUTS: usize = Self::TARGETS * Self::HORIZON * Self::QUANTILES;
     /// LSTM layers.
     const DEPTH: u16;
     /// Values of the window that the head reads beside the state: samples times columns with a skip, else 0.

@@ -7,10 +7,13 @@ use embedded_rnn::{Forecaster, Model, include_model};
 
 /// For each file a module with what the exporter wrote beside it, its bytes, and a test that the two agree.
 macro_rules! fixtures {
-    ($($name:ident = $file:literal;)*) => {
+    ($($name:ident = $file:literal $({ $($lacking:item)* })?;)*) => {
         $(
             pub mod $name {
                 include!(concat!("../fixtures/", $file, ".rs"));
+
+                // A classifier has neither.
+                $($($lacking)*)?
 
                 pub static BYTES: &[u8] = super::include_model!(concat!("../fixtures/", $file, ".rnn"));
 
@@ -47,6 +50,10 @@ fixtures! {
     skip_f32 = "skip-f32";
     quantile_int8 = "quantile-int8";
     quantile_skip_f32 = "quantile-skip-f32";
+    classes_int8 = "classes-int8" {
+        const TARGETS: usize = 0;
+        const HORIZON: usize = 0;
+    };
 }
 
 /// A file with its type's actions.

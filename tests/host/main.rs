@@ -1,6 +1,7 @@
 //! The device crate alone, on the host: hostile files, wrong types, and what a firmware may rely on.
 
 mod behavior;
+mod classes;
 mod fixtures;
 mod hostile;
 mod monitor;

@@ -116,6 +116,7 @@ fn one(name: &str, path: &Path, time: Option<&str>, target: &str, part: Part) ->
         path: path.to_owned(),
         time: time.map(str::to_owned),
         target: Names::One(target.to_owned()),
+        label: None,
         features: Names::None,
         season: None,
         unit: String::new(),

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use embedded_rnn::forecast::largest;
 use embedded_rnn::image::{
     Arithmetic, Functions, Interval, Layout, Manifest, Normalization, Provenance, Series, forecast_checksum,
 };
@@ -208,8 +209,11 @@ pub fn target_deviations(dataset: &Dataset) -> Vec<f64> {
 }
 
 /// Folded `f64` forecasts of raw windows, in raw units, `[targets][horizon]` each: what the device's are compared with. Of quantiles it is
-/// the medians.
+/// the medians, of a classifier the logits.
 pub fn float_forecasts(folded: &FoldedNetwork, dataset: &Dataset, windows: &[Vec<f32>]) -> Vec<Vec<f64>> {
+    if !dataset.classes().is_empty() {
+        return transformed(dataset, windows).iter().map(|window| folded.forecast_window(window)).collect();
+    }
     let quantiles = folded.head.outputs / dataset.outputs();
     let Window { horizon, normalization, transform, .. } = *dataset.window();
     let forecast = |(raw, window): (&Vec<f32>, Vec<f64>)| {
@@ -247,8 +251,34 @@ pub fn agreement(device: &[Vec<f32>], float: &[Vec<f64>], deviations: &[f64]) ->
     (sum / count.max(1) as f64).sqrt()
 }
 
+/// In which units a difference of forecasts is told: the targets' deviations, or those that each logit has in these windows.
+fn deviations(dataset: &Dataset, float: &[Vec<f64>]) -> Vec<f64> {
+    if dataset.classes().is_empty() {
+        return target_deviations(dataset);
+    }
+    let deviation = |class: usize| {
+        let logits = || float.iter().map(|logits| logits[class]);
+        let mean = logits().sum::<f64>() / float.len() as f64;
+        // A logit that never moves is told in its own unit.
+        match (logits().map(|logit| (logit - mean).powi(2)).sum::<f64>() / float.len() as f64).sqrt() {
+            0.0 => 1.0,
+            deviation => deviation,
+        }
+    };
+    (0..dataset.classes().len()).map(deviation).collect()
+}
+
+/// The share of windows of which both sides' logits give the same class.
+fn class_agreement(device: &[Vec<f32>], float: &[Vec<f64>]) -> f64 {
+    // As the device does, the lowest of equals.
+    let class = |logits: &[f64]| (0..logits.len()).rev().max_by(|a, b| logits[*a].total_cmp(&logits[*b]));
+    let equal = device.iter().zip(float).filter(|(device, float)| Some(largest(device)) == class(float)).count();
+    equal as f64 / device.len().max(1) as f64
+}
+
 /// Text that the manifest borrows.
 struct Texts {
+    classes: String,
     columns: String,
     time: String,
     trainer: String,
@@ -276,6 +306,7 @@ fn manifest<'a>(trained: &Trained<'a>, texts: &'a Texts, certificate: [u8; 32]) 
             transform: config.window.transform,
             normalization: config.window.normalization,
         },
+        classes: &texts.classes,
         series: Series {
             columns: &texts.columns,
             time: &texts.time,
@@ -301,6 +332,7 @@ fn manifest<'a>(trained: &Trained<'a>, texts: &'a Texts, certificate: [u8; 32]) 
 /// A packed file against the folded network in `f64`, on validation windows.
 struct Measured {
     agreement: f64,
+    classes: Option<f64>,
     hidden: Vec<f64>,
     clamped: u64,
 }
@@ -325,8 +357,17 @@ pub fn export_for(trained: &Trained<'_>, format: Format, core: Core, file_name: 
         Some(quantized) => Payload::IntegerFor(quantized, format.packing(core)),
         None => Payload::Float(&folded, functions.unwrap_or(Functions::Rational)),
     };
+    let label = dataset.series().labels.as_ref().map(|labels| &labels.name);
     let texts = Texts {
-        columns: dataset.series().columns.iter().map(|column| format!("{}\n", column.name)).collect(),
+        classes: dataset.classes().iter().map(|class| format!("{class}\n")).collect(),
+        columns: dataset
+            .series()
+            .columns
+            .iter()
+            .map(|column| &column.name)
+            .chain(label)
+            .map(|name| format!("{name}\n"))
+            .collect(),
         time: trained.config.data.time.clone().unwrap_or_default(),
         trainer: format!("embedded-rnn-trainer {}", env!("CARGO_PKG_VERSION")),
     };
@@ -365,8 +406,10 @@ pub fn export_for(trained: &Trained<'_>, format: Format, core: Core, file_name: 
         let mut model = DeviceModel::open(&bytes, Path::new(file_name))?;
         let refused = |reason: String| Error::failed(format!("the packed model refuses its own training data: {reason}"));
         let forecasts = validation.iter().map(|window| model.forecast(window)).collect::<std::result::Result<Vec<_>, _>>();
+        let forecasts = forecasts.map_err(refused)?;
         Ok(Measured {
-            agreement: agreement(&forecasts.map_err(refused)?, &float, &target_deviations(dataset)),
+            agreement: agreement(&forecasts, &float, &deviations(dataset, &float)),
+            classes: model.is_classifier().then(|| class_agreement(&forecasts, &float)),
             hidden: hidden_rmse(&mut model, &folded, &validation, &transformed).map_err(refused)?,
             clamped: model.clamped,
         })
@@ -382,6 +425,7 @@ pub fn export_for(trained: &Trained<'_>, format: Format, core: Core, file_name: 
     };
     certificate.measurements = Measurements {
         forecast_agreement_rms: Some(measured.agreement),
+        class_agreement: measured.classes,
         hidden_rmse: Some(measured.hidden),
         rounding: quantized.as_ref().map(|_| rounding),
         nearest,

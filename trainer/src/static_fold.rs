@@ -15,7 +15,7 @@ use crate::fold::static_norm::{calibrate, fold_static};
 use crate::network::Params;
 use crate::network::plain::PlainNetwork;
 use crate::report::run_folder::shape;
-use crate::train::{Observer, Residual, State, Task, evaluate, fit};
+use crate::train::{Observer, Residual, State, Task, Weighted, evaluate, fit, weights};
 
 /// A network without layer norm, and what that cost.
 #[derive(Clone, Debug, Serialize)]
@@ -71,14 +71,16 @@ pub fn static_fold(trained: &Trained<'_>, observer: &mut dyn Observer) -> Result
     let (seed, quantiles) = (config.training.seed, config.training.outputs_per_value());
     let windows = Augmented { windows: dataset.windows(Part::Training), amplitude: config.regularization.amplitude, seed };
     let validation = Augmented { windows: dataset.windows(Part::Validation), amplitude: 0.0, seed };
+    let weights = weights(config.training.class_weights, dataset);
+    let [weighted, weighted_validation] = [&windows, &validation].map(|windows| Weighted { windows, weights: weights.clone() });
     let (normed_shape, plain_shape) = (shape(config, dataset), shape(&without, dataset));
     let task = Task {
         shape: &normed_shape,
         steps: dataset.steps(),
         regularization: &config.regularization,
         training: &config.training,
-        train: &Residual { windows: &windows, skip: network.skip.as_ref(), quantiles },
-        validation: &Residual { windows: &validation, skip: network.skip.as_ref(), quantiles },
+        train: &Residual { windows: &weighted, skip: network.skip.as_ref(), quantiles },
+        validation: &Residual { windows: &weighted_validation, skip: network.skip.as_ref(), quantiles },
         threads: None,
     };
     let before = evaluate(&task, &Params::from_plain(network))?;

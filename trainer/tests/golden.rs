@@ -1,6 +1,6 @@
 //! Values computed by PyTorch, in `f64`: `golden/generate.py` made the files beside it and shows each computation.
 
-use embedded_rnn_trainer::config::Training;
+use embedded_rnn_trainer::config::{Loss, Training};
 use embedded_rnn_trainer::network::plain::{NormForm, PlainDense, PlainHeadNorm, PlainLstm, PlainNetwork, PlainNorm};
 use embedded_rnn_trainer::network::{MaskKey, Mode, Params, Real, Workspace};
 use embedded_rnn_trainer::optimize::{AdamW, Decay, clip::clip, schedule::learning_rate};
@@ -135,16 +135,21 @@ fn plain_networks_of_one_and_three_layers() {
 
 /// The gradients of the mean squared error.
 fn check_gradients(case: Case, plain: &PlainNetwork, bound: f64) {
+    check_gradients_of(&Training::default(), case, plain, [1e-14, bound]);
+}
+
+/// A loss and its gradients, each within its bound.
+fn check_gradients_of(training: &Training, case: Case, plain: &PlainNetwork, [of_loss, bound]: [f64; 2]) {
     let params = Params::<f64>::from_plain(plain);
     let (targets, expected) = (case.targets.expect("targets"), case.gradients.expect("gradients").plain());
     let rows = targets.len() / params.shape().outputs;
     let mut workspace = Workspace::new(params.shape(), &case.regularization, case.steps, rows);
     let predictions = workspace.forward(&params, &case.windows, Mode::Evaluation).to_vec();
-    let objective = Objective::new(&Training::default());
+    let objective = Objective::new(training, params.shape().outputs);
     let mut d_predictions = vec![0.0; predictions.len()];
     let loss = objective.gradient(&predictions, &targets, &mut d_predictions);
     let expected_loss = case.loss.expect("a loss");
-    assert!((loss - expected_loss).abs() < 1e-14);
+    assert!((loss - expected_loss).abs() < of_loss, "{loss} {expected_loss}");
     let mut gradients = Params::zeros(params.shape());
     workspace.backward(&params, &case.windows, &d_predictions, &mut gradients);
     let expected = Params::<f64>::from_plain(&expected);
@@ -262,7 +267,7 @@ fn train<R: Real>(case: &Trajectory, start: &PlainNetwork) -> (Vec<f64>, Vec<f64
     let mut d_predictions = vec![R::ZERO; targets.len()];
     for step in 0..total {
         let predictions = workspace.forward(&params, &windows, Mode::Evaluation);
-        losses.push(Objective::new(settings).gradient(predictions, &targets, &mut d_predictions));
+        losses.push(Objective::new(settings, start.head.outputs).gradient(predictions, &targets, &mut d_predictions));
         workspace.backward(&params, &windows, &d_predictions, &mut gradients);
         norms.push(clip(&mut gradients, settings.clip));
         let rate = learning_rate(settings.learning_rate, settings.warmup as u64, total, step);
@@ -304,7 +309,20 @@ fn losses() {
     assert_eq!(cases.len(), 3);
     for case in cases {
         let mut gradients = vec![0.0; case.gradients.len()];
-        let value = Objective::new(&case.training).gradient(&case.predictions, &case.targets, &mut gradients);
+        let value = Objective::new(&case.training, 1).gradient(&case.predictions, &case.targets, &mut gradients);
         assert!((value - case.value).abs() < 1e-15 && difference(&gradients, &case.gradients) < 1e-16);
+    }
+}
+
+/// The cross-entropy through whole networks: one-hot targets, weights in their place, logits in the hundreds.
+#[test]
+fn gradients_of_the_cross_entropy() {
+    let training = Training { loss: Loss::CrossEntropy, ..Training::default() };
+    let cases = cases(include_str!("golden/cross_entropy.json"));
+    assert!(cases[2].0.outputs.iter().any(|logit| logit.abs() > 100.0));
+    for (case, plain) in cases {
+        // Rounding is relative: to logits in the hundreds, and to the weights of the head that they pass back through.
+        let bounds = if case.outputs.iter().any(|logit| logit.abs() > 100.0) { [1e-11; 2] } else { [1e-14; 2] };
+        check_gradients_of(&training, case, &plain, bounds);
     }
 }

@@ -4,7 +4,13 @@ use core::{convert::Infallible, slice::ChunksExact};
 
 use embedded_rnn_app::Source;
 
-use crate::model::{FEATURES, HORIZON, LOOKBACK, TARGETS};
+#[cfg(classifier)]
+use crate::model::CLASSES as OUTPUTS;
+use crate::model::{FEATURES, LOOKBACK};
+
+/// Values that the model says of a window, but for quantiles.
+#[cfg(not(classifier))]
+const OUTPUTS: usize = crate::model::TARGETS * crate::model::HORIZON;
 
 /// Bytes of one sample: a little-endian `f32` per feature.
 const SAMPLE: usize = 4 * FEATURES;
@@ -12,12 +18,12 @@ const SAMPLE: usize = 4 * FEATURES;
 /// `[samples][FEATURES]`
 static SERIES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/series.bin"));
 
-/// `[LOOKBACK][FEATURES]`, then `[TARGETS][HORIZON]`, each value with all its quantiles where the model has them.
+/// `[LOOKBACK][FEATURES]`, then `[TARGETS][HORIZON]`, each value with all its quantiles where the model has them; or a classifier's logits.
 static WINDOW: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/window.bin"));
 
 const _: () = assert!(SERIES.len().is_multiple_of(SAMPLE), "series.bin does not hold whole samples of this model");
 const _: () = assert!(
-    WINDOW.len() > LOOKBACK * SAMPLE && (WINDOW.len() - LOOKBACK * SAMPLE).is_multiple_of(4 * TARGETS * HORIZON),
+    WINDOW.len() > LOOKBACK * SAMPLE && (WINDOW.len() - LOOKBACK * SAMPLE).is_multiple_of(4 * OUTPUTS),
     "window.bin does not hold one window of this model and its forecast"
 );
 

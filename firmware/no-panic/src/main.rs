@@ -8,7 +8,7 @@ use core::hint::black_box;
 use embedded_rnn::forecast::Session;
 use embedded_rnn::network::Topology;
 use embedded_rnn::{
-    Cell16, Dense, Float, Int8, JointNorm, Kept, Lstm, Model, Network, NormA, NormB, PackedPair, Quantiles, RowMajor, Then,
+    Cell16, Classes, Dense, Float, Int8, JointNorm, Kept, Lstm, Model, Network, NormA, NormB, PackedPair, Quantiles, RowMajor, Then,
     Zoneout, arithmetic::Number,
 };
 
@@ -38,12 +38,24 @@ fn step<N: Number, T: Topology<N>>(
     (session.quantiles(), session.forecast())
 }
 
+/// Binds a classifier and tells a class, if the bytes are one of that type.
+fn bind_and_classify<N: Number>(bytes: &'static [u8]) {
+    let Ok(model) = Model::<N, Told, 3, 8, 1>::load(bytes) else { return };
+    let mut classifier = model.classifier();
+    let _ = classifier.push(black_box(&[1.0, 2.0, 3.0]));
+    let Ok(scores) = classifier.classify() else { return };
+    black_box((scores.probabilities(), model.class_name(scores.class())));
+    black_box(model.self_test().is_ok());
+}
+
 type Plain = Network<Then<Lstm<3, 7>, Lstm<7, 16>>, Dense<16, 1, 4>>;
 type Zoned = Network<Lstm<3, 9, Kept<Zoneout>>, Dense<9, 1, 4>>;
 type FormA = Network<Lstm<3, 9, NormA<Zoneout>>, Dense<9, 1, 4>>;
 type FormB = Network<Lstm<3, 9, NormB<Kept>>, Dense<9, 1, 4>>;
 type Joint = Network<Lstm<3, 9, JointNorm<Zoneout>>, Dense<9, 1, 4>>;
 type Spread = Network<Lstm<3, 9>, Quantiles<Dense<9, 1, 4>, 5>>;
+
+type Told = Network<Lstm<3, 9>, Classes<Dense<9, 5, 1>>>;
 
 /// Where the linker begins.
 #[unsafe(no_mangle)]
@@ -64,4 +76,6 @@ pub extern "C" fn probe() {
     bind_and_step::<Float, FormB>(bytes);
     bind_and_step::<Int8, Spread>(bytes);
     bind_and_step::<Float, Spread>(bytes);
+    bind_and_classify::<Int8>(bytes);
+    bind_and_classify::<Float>(bytes);
 }

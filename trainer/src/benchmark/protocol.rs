@@ -69,6 +69,7 @@ impl Protocol {
                 time: self.time.clone(),
                 clock: Default::default(),
                 target: Names::One(self.target.clone()),
+                label: None,
                 features: Names::None,
                 season: Some(self.normalization.season()).filter(|season| *season > 0),
                 unit: String::new(),

@@ -45,6 +45,7 @@ pub fn run(args: &Args, output: &Output) -> Result<()> {
     };
     let bytes = ModelBytes::read(&args.model)?;
     let device = DeviceModel::open(&bytes, &args.model)?;
+    device.expect_forecaster(&args.model, "the real boards' firmware reports forecasts, write one around `Model::classifier`")?;
     let mut rows = Vec::new();
     for (board, hardware) in boards::real() {
         output.say(format!("building the firmware for the {} (a first build takes some minutes)", hardware.product));

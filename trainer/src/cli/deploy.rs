@@ -214,6 +214,10 @@ pub fn run(args: &Args, output: &Output) -> Result<()> {
     let mut device = DeviceModel::open(&bytes, &args.model)?;
     let manifest = device.manifest;
     let features = usize::from(manifest.window.features);
+    if board.hardware.is_some() || args.feed.is_some() || args.port.is_some() {
+        let why = "the firmware of real boards and the serial line's protocol carry forecasts; compare it on an emulated board, with --data";
+        device.expect_forecaster(&args.model, why)?;
+    }
     let serial = args.port.as_ref().map(|port| feed::Serial { port, baud: args.baud });
     if let (Some(serial), true) = (serial, args.update) {
         return feed::update(board, serial, &bytes, output);

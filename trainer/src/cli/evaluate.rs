@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::evaluate_classes;
 use super::model;
 use super::numbers::{count, counted};
 use super::output::Output;
@@ -19,19 +20,19 @@ use crate::report::plot::{self, Intervals};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The model file.
-    model: PathBuf,
+    pub(super) model: PathBuf,
     /// The CSV: on the file that the model was trained on its test rows are evaluated, on another one all rows.
     #[arg(long, value_name = "CSV")]
-    data: PathBuf,
+    pub(super) data: PathBuf,
     /// On another file: rows at its beginning that baselines are fitted on.
     #[arg(long, value_name = "N", value_parser = count())]
-    train: Option<usize>,
+    pub(super) train: Option<usize>,
     /// Samples in a season for the seasonal naive forecast; found by autocorrelation if left out.
     #[arg(long, value_name = "N", value_parser = count())]
-    season: Option<usize>,
+    pub(super) season: Option<usize>,
     /// An SVG of the forecasts, with their intervals where the model has them.
     #[arg(long, value_name = "FILE")]
-    plot: Option<PathBuf>,
+    pub(super) plot: Option<PathBuf>,
 }
 
 #[derive(Serialize)]
@@ -53,6 +54,9 @@ pub fn run(args: &Args, output: &Output) -> Result<()> {
     args.plot.iter().try_for_each(|path| expect_place_for_file(path))?;
     let bytes = ModelBytes::read(&args.model)?;
     let mut device = DeviceModel::open(&bytes, &args.model)?;
+    if device.is_classifier() {
+        return evaluate_classes::run(&mut device, args, output);
+    }
     let manifest = device.manifest;
     let dataset = model::dataset(&manifest, &args.data, args.train)?;
     let held_back = model::is_own(&manifest, dataset.series());

@@ -285,6 +285,7 @@ pub fn run(args: &Args, output: &Output) -> Result<()> {
         time: time.clone(),
         clock: Default::default(),
         target: Names::One(target.clone()),
+        label: None,
         features: Names::None,
         season: None,
         unit: String::new(),

@@ -58,6 +58,12 @@ struct Report {
     #[serde(skip)]
     normalized: Normalization,
     layers: Vec<Layer>,
+    /// A classifier's classes, in the order of its logits.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    classes: Vec<String>,
+    /// The column of its labels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    label: Option<String>,
     /// Levels of the quantiles of each value, where the head says some.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     quantiles: Vec<f32>,
@@ -110,7 +116,9 @@ pub fn run(args: &Args, output: &Output) -> Result<()> {
         arithmetic: manifest.arithmetic.name(),
         arithmetic_detail: manifest.arithmetic.to_string(),
         layout: manifest.layout.to_string(),
-        columns: manifest.series.columns().map(str::to_owned).collect(),
+        columns: manifest.series.columns().take(window.features.into()).map(str::to_owned).collect(),
+        classes: manifest.classes().map(str::to_owned).collect(),
+        label: manifest.series.columns().nth(window.features.into()).map(str::to_owned),
         targets: window.targets,
         unit: manifest.series.unit.to_owned(),
         interval: interval(manifest.series.interval),
@@ -213,7 +221,10 @@ fn people(report: &Report) -> String {
     line("file", format!("{}, {flash} bytes, CRC-32 {}", report.model.display(), report.crc32));
     let targets = report.columns[..usize::from(report.targets).min(report.columns.len())].join(", ");
     let unit = if report.unit.is_empty() { String::new() } else { format!(" [{}]", report.unit) };
-    line("forecasts", format!("{targets}{unit}, {} ahead", counted(report.horizon.into(), "sample")));
+    match &report.label {
+        None => line("forecasts", format!("{targets}{unit}, {} ahead", counted(report.horizon.into(), "sample"))),
+        Some(label) => line("tells", format!("{label} of the newest sample: {}", report.classes.join(", "))),
+    }
     let lookback = counted(report.lookback.into(), "sample");
     line("reads", format!("{}; the last {lookback}, {} a step", report.columns.join(", "), report.patch));
     line("interval", report.interval.clone());
@@ -237,7 +248,10 @@ fn people(report: &Report) -> String {
             format!("{cell}, {inputs} inputs, {hidden} units, zoneout on {zoneout}{kept}{norm}"),
         );
     }
-    let outputs = usize::from(report.targets) * usize::from(report.horizon) * report.quantiles.len().max(1);
+    let outputs = match report.classes.len() {
+        0 => usize::from(report.targets) * usize::from(report.horizon) * report.quantiles.len().max(1),
+        classes => classes,
+    };
     let norm = if report.head_norm { ", behind layer norm" } else { "" };
     line("head", format!("dense, {}{norm}", counted(outputs, "output")));
     if let [_, ..] = report.quantiles[..] {

@@ -10,6 +10,7 @@ mod demo;
 mod deploy;
 mod deploy_real;
 mod evaluate;
+mod evaluate_classes;
 mod export;
 mod feed;
 mod init;
@@ -20,6 +21,7 @@ mod monitor;
 mod numbers;
 mod output;
 mod predict;
+mod predict_classes;
 mod progress;
 mod train;
 

@@ -6,19 +6,22 @@ use embedded_rnn::image::Manifest;
 use sha2::{Digest, Sha256};
 
 use crate::config::{Clock, Window};
-use crate::data::{Dataset, Partition, Selection, Series};
+use crate::data::{Dataset, LabelColumn, Partition, Selection, Series};
 use crate::error::{Error, Result};
 
-/// The columns that a model reads, by the names of the series that it was trained on.
-fn selection(manifest: &Manifest<'_>, clock: Clock) -> Selection {
-    let targets = usize::from(manifest.window.targets);
-    let names: Vec<String> = manifest.series.columns().map(str::to_owned).collect();
+/// The columns that a model reads, by the names of the series that it was trained on; with `labeled`, a classifier's labels too.
+fn selection(manifest: &Manifest<'_>, clock: Clock, labeled: bool) -> Selection {
+    let [targets, columns] = [manifest.window.targets, manifest.window.features].map(usize::from);
+    let mut names: Vec<String> = manifest.series.columns().map(str::to_owned).collect();
+    let label = names.split_off(columns.min(names.len())).pop();
     let (targets, features) = names.split_at(targets.min(names.len()));
+    let classes = || manifest.classes().map(str::to_owned).collect();
     Selection {
         clock,
         time: (!manifest.series.time.is_empty()).then(|| manifest.series.time.to_owned()),
         targets: targets.to_vec(),
         features: features.to_vec(),
+        label: label.filter(|_| labeled).map(|name| LabelColumn { name, classes: classes() }),
         transform: manifest.window.transform,
     }
 }
@@ -38,13 +41,17 @@ fn window(manifest: &Manifest<'_>) -> Window {
 /// The model's columns of a CSV. The file that the model was trained on is read as in training, whose configuration vouched for its
 /// clock; of another one the clock must only go forward.
 pub fn series(manifest: &Manifest<'_>, csv: &Path) -> Result<Series> {
+    series_by(manifest, csv, clock(manifest, csv))
+}
+
+fn clock(manifest: &Manifest<'_>, csv: &Path) -> Clock {
     let is_own = std::fs::read(csv).is_ok_and(|bytes| Sha256::digest(bytes)[..] == manifest.provenance.data);
-    series_by(manifest, csv, if is_own { Clock::Wall } else { Clock::Steady })
+    if is_own { Clock::Wall } else { Clock::Steady }
 }
 
 /// The model's columns of a CSV whose stamps were written by that clock.
 pub fn series_by(manifest: &Manifest<'_>, csv: &Path, clock: Clock) -> Result<Series> {
-    Series::read(csv, &selection(manifest, clock))
+    Series::read(csv, &selection(manifest, clock, false))
 }
 
 /// Whether a series is the one that the model was trained on.
@@ -55,7 +62,7 @@ pub fn is_own(manifest: &Manifest<'_>, series: &Series) -> bool {
 /// A CSV as a dataset for the model: split as in training if it is the file that the model was trained on; else all of it is test, but
 /// for `fit` rows that baselines are fitted on.
 pub fn dataset(manifest: &Manifest<'_>, csv: &Path, fit: Option<usize>) -> Result<Dataset> {
-    let series = series(manifest, csv)?;
+    let series = Series::read(csv, &selection(manifest, clock(manifest, csv), true))?;
     let rows = series.rows();
     let provenance = &manifest.provenance;
     let partition = if is_own(manifest, &series) {

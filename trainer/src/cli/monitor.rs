@@ -158,6 +158,8 @@ pub fn run(args: &Args, output: &Output) -> Result<()> {
     [&args.plot, &args.output].into_iter().flatten().try_for_each(|path| expect_place_for_file(path))?;
     let bytes = ModelBytes::read(&args.model)?;
     let mut device = DeviceModel::open(&bytes, &args.model)?;
+    device
+        .expect_forecaster(&args.model, "`rnn monitor` watches forecasts' errors, `rnn evaluate` compares classes with labels")?;
     let manifest = device.manifest;
     let [lookback, horizon, targets] =
         [manifest.window.lookback, manifest.window.horizon, manifest.window.targets].map(usize::from);

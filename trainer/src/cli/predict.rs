@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::model;
 use super::output::Output;
+use super::predict_classes;
 use crate::data::Series;
 use crate::error::{Error, Result};
 use crate::evaluate::device::{DeviceModel, ModelBytes, medians};
@@ -90,6 +91,9 @@ struct Report {
 pub fn run(args: &Args, output: &Output) -> Result<()> {
     let bytes = ModelBytes::read(&args.model)?;
     let mut device = DeviceModel::open(&bytes, &args.model)?;
+    if device.is_classifier() {
+        return predict_classes::run(&mut device, &args.data, args.last, output);
+    }
     let manifest = device.manifest;
     let series = model::series(&manifest, &args.data)?;
     let [lookback, horizon] = [manifest.window.lookback, manifest.window.horizon].map(usize::from);

@@ -13,13 +13,15 @@ use super::progress::Progress;
 use crate::config::Config;
 use crate::data::{Augmented, Dataset, Part};
 use crate::error::{Error, Result};
+use crate::evaluate::classes::{ClassMetrics, score};
+use crate::evaluate::device::{DeviceModel, ModelBytes};
 use crate::export::{CalibratedIntervals, Format, Trained, export};
 use crate::files::write_atomically;
 use crate::linear::{fit_skip, refit_skip};
 use crate::network::plain::PlainNetwork;
 use crate::preset::{self, Resolved};
 use crate::report::run_folder::{RunFolder, dataset, shape};
-use crate::train::{Ending, EpochReport, Observer, Residual, Skipped, State, StepReport, Task, fit, skip};
+use crate::train::{Ending, EpochReport, Observer, Residual, Skipped, State, StepReport, Task, Weighted, fit, skip, weights};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -64,6 +66,9 @@ pub struct Outcome {
     /// `f32`, through the device crate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub intervals: Option<CalibratedIntervals>,
+    /// How well classes are told on the validation windows: by this network in `f32`, through the device crate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub classes: Option<ClassMetrics>,
     pub training_windows: usize,
     pub validation_windows: usize,
     pub seconds: f64,
@@ -134,13 +139,15 @@ pub fn train(config: &Config, dataset: &Dataset, run: &RunFolder, how: How, outp
     let skip = skipped.as_ref().map(|skipped| skipped.skip.clone());
     let windows = Augmented { windows: dataset.windows(Part::Training), amplitude: config.regularization.amplitude, seed };
     let validation = Augmented { windows: dataset.windows(Part::Validation), amplitude: 0.0, seed };
+    let weights = weights(config.training.class_weights, dataset);
+    let [weighted, weighted_validation] = [&windows, &validation].map(|windows| Weighted { windows, weights: weights.clone() });
     let task = Task {
         shape: &shape,
         steps: dataset.steps(),
         regularization: &config.regularization,
         training: &config.training,
-        train: &Residual { windows: &windows, skip: skip.as_ref(), quantiles },
-        validation: &Residual { windows: &validation, skip: skip.as_ref(), quantiles },
+        train: &Residual { windows: &weighted, skip: skip.as_ref(), quantiles },
+        validation: &Residual { windows: &weighted_validation, skip: skip.as_ref(), quantiles },
         threads: how.threads,
     };
     let start = match (how.resume, &skipped) {
@@ -188,8 +195,10 @@ pub fn train(config: &Config, dataset: &Dataset, run: &RunFolder, how: How, outp
     } else {
         None
     };
+    let classes = if dataset.classes().is_empty() { None } else { Some(told(&network, config, dataset)?) };
     let outcome = Outcome {
         intervals,
+        classes,
         parameters,
         skip_rank: skipped.as_ref().map(|skipped| skipped.skip.rank),
         network_share: skipped.as_ref().map(|skipped| skipped.share),
@@ -211,7 +220,17 @@ pub fn train(config: &Config, dataset: &Dataset, run: &RunFolder, how: How, outp
         let table = intervals.metrics.table(&config.data.unit);
         output.say(format!("prediction intervals on the validation rows, before and after they are widened there:\n{table}"));
     }
+    if let Some(classes) = &outcome.classes {
+        output.say(format!("on the validation rows:\n{}", classes.table()));
+    }
     Ok(outcome)
+}
+
+/// How well a network tells classes on the validation windows.
+fn told(network: &PlainNetwork, config: &Config, dataset: &Dataset) -> Result<ClassMetrics> {
+    let file = export(&Trained { network, config, dataset }, Format::F32, "model.rnn")?.file;
+    let bytes = ModelBytes::new(&file);
+    score(&mut DeviceModel::open(&bytes, Path::new("model.rnn"))?, dataset, Part::Validation)
 }
 
 /// The linear skip that a configuration asks for, said aloud.

@@ -114,6 +114,12 @@ impl<'a> Plan<'a> {
         variants: Vec<Chosen>,
         left_out: Vec<LeftOut>,
     ) -> Result<Self> {
+        if config.training.loss == Loss::CrossEntropy {
+            return Err(Error::input(
+                "training.loss = \"cross-entropy\" asks for classes, and regularizers are compared by their forecasts' squared errors: \
+                 train each of them with `rnn train` and compare their accuracy with `rnn evaluate`",
+            ));
+        }
         if config.training.loss == Loss::Pinball {
             return Err(Error::input(
                 "training.loss = \"pinball\" asks for quantiles, and regularizers are compared by their forecasts' squared errors: \

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::regularize::settings::Regularization;
 pub use allowance::{Allowance, Costs};
 pub use names::{Names, Split};
-pub use validate::{MAX_HIDDEN, MAX_HORIZON, MAX_LAYERS, MAX_LOOKBACK, MAX_OUTPUTS, MAX_QUANTILES, MAX_STEP_INPUTS};
+pub use validate::{MAX_CLASSES, MAX_HIDDEN, MAX_HORIZON, MAX_LAYERS, MAX_LOOKBACK, MAX_OUTPUTS, MAX_QUANTILES, MAX_STEP_INPUTS};
 
 /// A whole configuration file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -95,8 +95,13 @@ pub struct Data {
     /// What kind of clock wrote the time stamps.
     #[serde(default, skip_serializing_if = "Clock::is_steady")]
     pub clock: Clock,
-    /// Headers of the columns to forecast; a single string is read as a list of one.
+    /// Headers of the columns to forecast; a single string is read as a list of one. None where windows are classified.
+    #[serde(default, skip_serializing_if = "Names::is_none")]
     pub target: Names,
+    /// Header of a column of text or whole numbers, the class of each row: windows are classified, not continued. A window's class is that
+    /// of its newest row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
     /// Headers of further input columns.
     #[serde(default, skip_serializing_if = "Names::is_none")]
     pub features: Names,
@@ -144,7 +149,8 @@ pub struct Window {
     /// Samples that enter the network together as one step; divides `lookback`, without the season where that is subtracted.
     #[serde(default = "one")]
     pub patch: usize,
-    /// Samples forecast, all at once.
+    /// Samples forecast, all at once; 0, and not written, where windows are classified.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub horizon: usize,
     /// The value transform.
     #[serde(default)]
@@ -157,6 +163,10 @@ pub struct Window {
 
 fn one() -> usize {
     1
+}
+
+fn is_zero(value: &usize) -> bool {
+    *value == 0
 }
 
 /// `[network]`
@@ -212,6 +222,27 @@ pub enum Loss {
     /// Of each of `quantiles`: an error costs its level where too little was forecast, and one less the level where too much was (Koenker &
     /// Bassett 1978).
     Pinball,
+    /// Of a window's class: the negative logarithm of the probability that the softmax of the network's outputs gives it.
+    #[serde(rename = "cross-entropy")]
+    CrossEntropy,
+}
+
+/// What a window counts in the cross-entropy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClassWeights {
+    /// Each the same, so that rare classes count little together.
+    #[default]
+    None,
+    /// The more, the rarer its class is among the training windows: every class counts the same.
+    Balanced,
+}
+
+impl ClassWeights {
+    /// Whether windows count the same.
+    pub fn is_none(&self) -> bool {
+        *self == ClassWeights::None
+    }
 }
 
 /// `[training]`
@@ -226,6 +257,9 @@ pub struct Training {
     /// are the ends of prediction intervals.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub quantiles: Vec<f64>,
+    /// What a window counts in the cross-entropy, in training and validation alike.
+    #[serde(skip_serializing_if = "ClassWeights::is_none")]
+    pub class_weights: ClassWeights,
     /// Passes over the training windows.
     pub epochs: usize,
     /// Windows in an optimizer step.
@@ -248,6 +282,7 @@ impl Default for Training {
             loss: Loss::Mse,
             delta: 1.0,
             quantiles: Vec::new(),
+            class_weights: ClassWeights::None,
             epochs: 30,
             batch: 64,
             learning_rate: 1e-3,

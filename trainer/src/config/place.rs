@@ -25,6 +25,20 @@ pub(super) fn line_of_key(text: &str, dotted: &str) -> Option<usize> {
     offset.map(|offset| line_of(text, offset))
 }
 
+/// Whether the dotted key is written in a text.
+pub(super) fn is_written(text: &str, dotted: &str) -> bool {
+    let Ok(document) = DeTable::parse(text) else { return false };
+    let (path, last) = dotted.rsplit_once('.').map_or(("", dotted), |(path, last)| (path, last));
+    let mut table = document.get_ref();
+    for part in path.split('.').filter(|part| !part.is_empty()) {
+        match table.get(part).map(|value| value.get_ref()) {
+            Some(DeValue::Table(inner)) => table = inner,
+            _ => return false,
+        }
+    }
+    table.contains_key(last)
+}
+
 /// The dotted key that is written at `offset` or whose value is; for a table, the key that leads to it.
 pub(super) fn key_at(text: &str, offset: usize) -> Option<String> {
     fn find(table: &DeTable<'_>, offset: usize, path: &mut Vec<String>) {
@@ -77,7 +91,7 @@ pub(crate) fn closest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{closest, key_at, line_of_key};
+    use super::{closest, is_written, key_at, line_of_key};
 
     const TEXT: &str =
         "[window]\nlookback = 3\n\n[regularization]\ndropout = { output = 0.3 }\n[regularization.zoneout]\ncell = 0.5\n";
@@ -89,6 +103,8 @@ mod tests {
         assert_eq!(line_of_key(TEXT, "regularization.dropout.output"), Some(5));
         assert_eq!(line_of_key(TEXT, "regularization.zoneout.cell"), Some(7));
         assert_eq!(line_of_key(TEXT, "network.hidden"), None);
+        assert!(is_written(TEXT, "window.lookback") && is_written(TEXT, "regularization.dropout.output"));
+        assert!(!is_written(TEXT, "window.horizon") && !is_written(TEXT, "network.hidden") && is_written(TEXT, "window"));
         let at = |needle: &str| key_at(TEXT, TEXT.find(needle).unwrap());
         assert_eq!(at("lookback").as_deref(), Some("window.lookback"));
         assert_eq!(at("3\n\n").as_deref(), Some("window.lookback"));

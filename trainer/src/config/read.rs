@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::place::{closest, key_at, line_of, line_of_key};
+use super::place::{closest, is_written, key_at, line_of, line_of_key};
 use super::{Config, Normalization, validate};
 use crate::error::{Error, Result};
 
@@ -38,16 +38,16 @@ impl Config {
             // One that a file cannot hold is complained about as none.
             *season = config.data.season.and_then(|season| u16::try_from(season).ok()).unwrap_or_default();
         }
+        let missing = |key: &str| Error::input(format!("{}{}", place(written, name, key), missing(key)));
+        for (key, absent) in [("data.target", config.data.target.is_none()), ("window.horizon", config.window.horizon == 0)] {
+            if absent && config.data.label.is_none() && !is_written(written, key) && !is_written(text, key) {
+                return Err(missing(key));
+            }
+        }
         let problem = validate::problem(&config).filter(|problem| complete || problem.key.starts_with("data."));
         match problem {
             None => Ok(config),
-            Some(problem) => {
-                let place = match line_of_key(written, &problem.key) {
-                    Some(line) => format!("{}, line {line}", name.display()),
-                    None => name.display().to_string(),
-                };
-                Err(Error::input(format!("{place}: {}", problem.sentence)))
-            }
+            Some(problem) => Err(Error::input(format!("{}{}", place(written, name, &problem.key), problem.sentence))),
         }
     }
 
@@ -55,6 +55,20 @@ impl Config {
     pub fn to_toml(&self) -> Result<String> {
         toml::to_string(self).map_err(|error| Error::input(format!("the configuration cannot be written as TOML: {error}")))
     }
+}
+
+/// Where a key stands, or else its table, for the beginning of a complaint.
+fn place(written: &str, name: &Path, key: &str) -> String {
+    match line_of_key(written, key) {
+        Some(line) => format!("{}, line {line}: ", name.display()),
+        None => format!("{}: ", name.display()),
+    }
+}
+
+/// The sentence for a key that only classification does without.
+fn missing(key: &str) -> String {
+    let (table, key) = key.split_once('.').unwrap_or_default();
+    format!("`{key}` is missing in [{table}]: add it")
 }
 
 /// The tables without which nothing can be done.

@@ -2,7 +2,7 @@
 
 mod regularization;
 
-use super::{Config, Fold, Loss, Network, Normalization, Split};
+use super::{Config, Data, Fold, Loss, Network, Normalization, Split};
 use crate::error::{Error, Result};
 use crate::network::plain::NormForm;
 
@@ -18,6 +18,8 @@ pub const MAX_HORIZON: usize = 1_024;
 pub const MAX_STEP_INPUTS: usize = 1_024;
 /// Values of a forecast (targets x horizon, times quantiles), at most.
 pub const MAX_OUTPUTS: usize = 4_096;
+/// Classes of a classifier, at most.
+pub const MAX_CLASSES: usize = 256;
 /// Quantiles of a value, at most.
 pub const MAX_QUANTILES: usize = 19;
 
@@ -76,7 +78,9 @@ fn columns(config: &Config) -> Check {
     }
     let targets = data.target.to_vec();
     let features = data.features.to_vec();
-    if targets.is_empty() {
+    if let Some(label) = &data.label {
+        label_check(data, label, &targets, &features)?;
+    } else if targets.is_empty() {
         return refuse("data.target", "data.target names no column: name at least one to forecast".into());
     }
     for (key, names) in [("data.target", &targets), ("data.features", &features)] {
@@ -113,6 +117,32 @@ fn columns(config: &Config) -> Check {
             "data.season",
             "data.season = 0 is no season: give its samples, or leave the key out to have it found".into(),
         );
+    }
+    Ok(())
+}
+
+/// A column of labels is no column of values, and either values are forecast or classes told.
+fn label_check(data: &Data, label: &str, targets: &[String], features: &[String]) -> Check {
+    const KEY: &str = "data.label";
+    if label.trim().is_empty() || label.contains(['\n', '\r']) {
+        return refuse(KEY, format!("{KEY} = {label:?} is no column's name: use the header of the column of classes"));
+    }
+    if !targets.is_empty() {
+        let mend = "a model forecasts values or tells classes: take one of them out";
+        return refuse("data.target", format!("data.target and {KEY} are both given, and {mend}"));
+    }
+    if features.is_empty() {
+        return refuse(
+            "data.features",
+            format!("data.features names no column, and a window's class is told by them: name at least one beside {KEY}"),
+        );
+    }
+    for (key, named) in
+        [("data.features", features.iter().any(|name| name == label)), ("data.time", data.time.as_deref() == Some(label))]
+    {
+        if named {
+            return refuse(KEY, format!("{KEY} = \"{label}\" is what {key} names too: give it one role"));
+        }
     }
     Ok(())
 }
@@ -158,7 +188,16 @@ fn count(key: &str, value: usize, largest: usize) -> Check {
 fn window(config: &Config) -> Check {
     let window = &config.window;
     count("window.lookback", window.lookback, MAX_LOOKBACK)?;
-    count("window.horizon", window.horizon, MAX_HORIZON)?;
+    match (&config.data.label, window.horizon) {
+        (None, horizon) => count("window.horizon", horizon, MAX_HORIZON)?,
+        (Some(_), 0) => {}
+        (Some(_), horizon) => {
+            return refuse(
+                "window.horizon",
+                format!("window.horizon = {horizon} is of forecasts, and data.label asks for a window's class: leave it out"),
+            );
+        }
+    }
     count("window.patch", window.patch, MAX_LOOKBACK)?;
     seasonal(config)?;
     if window.normalization.season() == 0 && !window.lookback.is_multiple_of(window.patch) {
@@ -263,6 +302,12 @@ fn skip(config: &Config) -> Check {
         let mend = "set network.skip = \"ridge\", or leave it out";
         return refuse("network.skip_refit", format!("network.skip_refit = true is of a skip and there is none: {mend}"));
     }
+    if !skip.is_none() && config.data.label.is_some() {
+        return refuse(
+            "network.skip",
+            "network.skip = \"ridge\" continues a series, and data.label asks for a window's class: set it to \"none\", or leave it out".into(),
+        );
+    }
     let values = config.window.lookback * (config.data.target.to_vec().len() + config.data.features.to_vec().len());
     if !skip.is_none() && values > usize::from(u16::MAX) {
         return refuse(
@@ -306,6 +351,7 @@ fn training(config: &Config) -> Check {
     let training = &config.training;
     positive("training.delta", training.delta)?;
     quantiles(training.loss, &training.quantiles)?;
+    classes(config)?;
     count("training.epochs", training.epochs, 1_000_000)?;
     count("training.batch", training.batch, 65_536)?;
     positive("training.learning_rate", training.learning_rate)?;
@@ -313,6 +359,30 @@ fn training(config: &Config) -> Check {
     // TOML's integers are signed.
     if i64::try_from(training.seed).is_err() {
         return refuse("training.seed", format!("training.seed = {} is too large: use at most {}", training.seed, i64::MAX));
+    }
+    Ok(())
+}
+
+/// Labels and the cross-entropy belong together.
+fn classes(config: &Config) -> Check {
+    let (loss, label) = (config.training.loss, config.data.label.is_some());
+    if label && loss != Loss::CrossEntropy {
+        return refuse(
+            "training.loss",
+            "training.loss is of values, and data.label asks for classes: set it to \"cross-entropy\"".into(),
+        );
+    }
+    if !label && loss == Loss::CrossEntropy {
+        return refuse(
+            "training.loss",
+            "training.loss = \"cross-entropy\" is of classes: name their column with data.label, or choose another loss".into(),
+        );
+    }
+    if !label && !config.training.class_weights.is_none() {
+        return refuse(
+            "training.class_weights",
+            "training.class_weights is of classes, and there are none: name their column with data.label, or leave it out".into(),
+        );
     }
     Ok(())
 }

@@ -42,7 +42,9 @@ impl Augmented<'_> {
             self.windows.target(index, target);
             if self.amplitude != 0.0 {
                 let factor = amplitude_factor(self.amplitude, self.seed, epoch, index) as f32;
-                for value in input.iter_mut().chain(target) {
+                // A class is the same however strong its signal is.
+                let of_series = if self.windows.dataset().classes().is_empty() { target } else { &mut [] };
+                for value in input.iter_mut().chain(of_series) {
                     *value *= factor;
                 }
             }

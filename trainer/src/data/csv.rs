@@ -5,6 +5,7 @@ use std::path::Path;
 use embedded_rnn::forecast::Transform;
 use sha2::{Digest, Sha256};
 
+use super::labels::Labels;
 use super::series::{Column, Selection, Series};
 use super::timeline::Timeline;
 use super::timestamp::{Stamp, Style};
@@ -34,6 +35,7 @@ struct Reader<'a> {
 /// The chosen columns' places in the header.
 struct Places {
     time: Option<usize>,
+    label: Option<usize>,
     values: Vec<usize>,
 }
 
@@ -78,6 +80,7 @@ impl Reader<'_> {
 
         let mut lines = Vec::new();
         let mut stamps: Vec<Stamp> = Vec::new();
+        let mut classes: Vec<String> = Vec::new();
         let mut style: Option<(Style, String)> = None;
         let names = self.selection.targets.iter().chain(&self.selection.features);
         let mut columns: Vec<Column> = names.map(|name| Column { name: name.clone(), values: Vec::new() }).collect();
@@ -97,6 +100,7 @@ impl Reader<'_> {
                 let value = self.value(record.get(place).unwrap_or(""));
                 column.values.push(value.map_err(|sentence| self.refuse_cell(line, &column.name, sentence))?);
             }
+            classes.extend(places.label.map(|place| record.get(place).unwrap_or("").trim().to_owned()));
             if let Some(place) = places.time {
                 let name = &header[place];
                 let text = record.get(place).unwrap_or("").trim();
@@ -124,7 +128,14 @@ impl Reader<'_> {
             }
             None => None,
         };
-        Ok(Series { path: self.path.to_owned(), sha256, columns, targets: self.selection.targets.len(), times, lines })
+        let labels = match &self.selection.label {
+            Some(column) => Some(
+                Labels::new(column, classes).map_err(|(row, sentence)| self.refuse_cell(lines[row], &column.name, sentence))?,
+            ),
+            None => None,
+        };
+        let targets = self.selection.targets.len();
+        Ok(Series { path: self.path.to_owned(), sha256, columns, targets, labels, times, lines })
     }
 
     /// Finds the chosen columns in the header.
@@ -155,9 +166,10 @@ impl Reader<'_> {
             }
         };
         let time = self.selection.time.as_deref().map(find).transpose()?;
+        let label = self.selection.label.as_ref().map(|column| find(&column.name)).transpose()?;
         let values =
             self.selection.targets.iter().chain(&self.selection.features).map(|name| find(name)).collect::<Result<_>>()?;
-        Ok(Places { time, values })
+        Ok(Places { time, label, values })
     }
 
     /// A cell's number, if the transform can take it; a refusal says why and how to mend it.

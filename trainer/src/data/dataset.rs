@@ -24,6 +24,15 @@ impl Dataset {
         let refuse = |sentence: String| Error::input(format!("{}: {sentence}", series.path.display()));
         let partition = Partition::new(split, series.rows()).map_err(refuse)?;
         for part in [Part::Training, Part::Validation, Part::Test] {
+            if partition.origins(part, window.lookback, window.horizon).is_empty() && series.labels.is_some() {
+                return Err(refuse(format!(
+                    "of {} rows the split leaves {} for {part} and no window of lookback {}: use a longer series, a shorter window or \
+                     another data.split",
+                    series.rows(),
+                    partition.rows(part).len(),
+                    window.lookback
+                )));
+            }
             if partition.origins(part, window.lookback, window.horizon).is_empty() {
                 let unused = if part == Part::Training { partition.train_from } else { 0 };
                 let left = partition.rows(part).len().saturating_sub(unused);
@@ -47,7 +56,9 @@ impl Dataset {
         }
         let z = transformed(&series, window)?;
         let scaler = Scaler::fit(&series, &z, partition.training.clone()).map_err(refuse)?;
-        Ok(Dataset { series, window: *window, partition, scaler, z })
+        let dataset = Dataset { series, window: *window, partition, scaler, z };
+        dataset.expect_classes()?;
+        Ok(dataset)
     }
 
     /// A series to evaluate a model on. The scaler, which benchmark figures are stated in, comes from the training rows; where there
@@ -132,9 +143,47 @@ impl Dataset {
         self.window.patch * self.features()
     }
 
-    /// O = K*Z: the network's outputs.
+    /// O: the network's outputs. K*Z, or the number of classes.
     pub fn outputs(&self) -> usize {
-        self.targets() * self.window.horizon
+        if self.series.labels.is_some() { self.classes().len() } else { self.targets() * self.window.horizon }
+    }
+
+    /// The classes' names; none where values are forecast.
+    pub fn classes(&self) -> &[String] {
+        self.series.labels.as_ref().map_or(&[], |labels| &labels.classes)
+    }
+
+    /// Windows of a part by class, `[classes]`.
+    pub fn class_counts(&self, part: Part) -> Vec<usize> {
+        let mut counts = vec![0; self.classes().len()];
+        let windows = self.windows(part);
+        (0..windows.len()).filter_map(|index| windows.class(index)).for_each(|class| counts[class] += 1);
+        counts
+    }
+
+    /// Every class that the series has is there to be learned, and there is more than one.
+    fn expect_classes(&self) -> Result<()> {
+        let Some(labels) = &self.series.labels else { return Ok(()) };
+        let refuse = |sentence: String| {
+            Err(Error::input(format!("{}, column \"{}\": {sentence}", self.series.path.display(), labels.name)))
+        };
+        if let [only] = &labels.classes[..] {
+            return refuse(format!(
+                "every row is of the class \"{only}\" and there is nothing to tell apart: choose another column"
+            ));
+        }
+        match self.class_counts(Part::Training).iter().position(|count| *count == 0) {
+            None => Ok(()),
+            Some(missing) => {
+                let row = labels.of_row.iter().position(|class| usize::from(*class) == missing).unwrap_or_default();
+                refuse(format!(
+                    "no training window is of the class \"{}\", which line {} has: give training more rows with data.split, or take the \
+                     rows of that class out",
+                    labels.classes[missing],
+                    self.series.line(row)
+                ))
+            }
+        }
     }
 
     /// All windows of a part, stride 1, in the order of time.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use embedded_rnn::forecast::Transform;
 
+use super::labels::{LabelColumn, Labels};
 use super::timeline::Timeline;
 use crate::config::{Clock, Config};
 
@@ -18,6 +19,8 @@ pub struct Selection {
     pub targets: Vec<String>,
     /// Headers of further inputs.
     pub features: Vec<String>,
+    /// The column of classes.
+    pub label: Option<LabelColumn>,
     /// Values outside its domain are refused by line.
     pub transform: Transform,
 }
@@ -29,6 +32,7 @@ impl From<&Config> for Selection {
             clock: config.data.clock,
             targets: config.data.target.to_vec(),
             features: config.data.features.to_vec(),
+            label: config.data.label.clone().map(|name| LabelColumn { name, classes: Vec::new() }),
             transform: config.window.transform,
         }
     }
@@ -54,6 +58,8 @@ pub struct Series {
     pub columns: Vec<Column>,
     /// How many of the columns are targets.
     pub targets: usize,
+    /// The class of each row, where their column was chosen.
+    pub labels: Option<Labels>,
     /// The time column, where one was chosen.
     pub times: Option<Timeline>,
     /// Each row's line in the file, from 1.

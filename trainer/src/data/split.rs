@@ -91,10 +91,16 @@ impl Partition {
         }
     }
 
-    /// The rows at which a forecast of this part may begin: the first target's row of each of its windows, stride 1.
+    /// The rows at which a forecast of this part may begin: the first target's row of each of its windows, stride 1. With a horizon of 0,
+    /// which is that of classes, the rows after the newest ones of windows.
     pub fn origins(&self, part: Part, lookback: usize, horizon: usize) -> Range<usize> {
         let rows = self.rows(part);
-        let reach = if part == Part::Training { rows.start.max(self.train_from) + lookback } else { rows.start.max(lookback) };
+        let reach = if part == Part::Training {
+            rows.start.max(self.train_from) + lookback
+        } else {
+            // Without a horizon the newest row is what a window is judged by, and must be of the part.
+            (rows.start + usize::from(horizon == 0)).max(lookback)
+        };
         reach..(rows.end + 1).saturating_sub(horizon).max(reach)
     }
 }
@@ -141,6 +147,16 @@ mod tests {
         assert_eq!(partition.origins(Part::Training, 336, 24), 7536..8617);
         assert_eq!(partition.rows(Part::Training), 0..8640, "the scaler's rows");
         assert!(partition.origins(Part::Training, 1500, 24).is_empty());
+    }
+
+    #[test]
+    fn classes_are_of_newest_rows_and_those_do_not_straddle_either() {
+        let partition = Partition::new(&Split::Rows { train_from: 0, train: 50, validation: 20, test: 30 }, 100).unwrap();
+        let newest = |part| partition.origins(part, 8, 0).map(|origin| origin - 1).collect::<Vec<_>>();
+        assert_eq!(newest(Part::Training), (7..50).collect::<Vec<_>>());
+        assert_eq!(newest(Part::Validation), (50..70).collect::<Vec<_>>());
+        assert_eq!(newest(Part::Test), (70..100).collect::<Vec<_>>());
+        assert_eq!(Partition::foreign(20, 0).origins(Part::Test, 8, 0), 8..21);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::{Dataset, Selection, Series};
+use super::{Dataset, LabelColumn, Labels, Selection, Series};
 use crate::config::{Normalization, Split, Window};
 
 /// One target, no time.
@@ -27,6 +27,19 @@ pub(crate) fn synthetic(rows: usize, columns: usize, targets: usize, value: impl
     }
     let selection = Selection { targets: names[..targets].to_vec(), features: names[targets..].to_vec(), ..Selection::default() };
     Series::read(write_csv(content).path(), &selection).expect("a good series")
+}
+
+/// The same without targets, with the class of each row.
+pub(crate) fn labeled(
+    rows: usize,
+    columns: usize,
+    value: impl Fn(usize, usize) -> f32,
+    class: impl Fn(usize) -> &'static str,
+) -> Series {
+    let classes = (0..rows).map(|row| class(row).to_owned()).collect();
+    let column = LabelColumn { name: "class".into(), classes: Vec::new() };
+    let labels = Labels::new(&column, classes).expect("good classes");
+    Series { labels: Some(labels), ..synthetic(rows, columns, 0, value) }
 }
 
 /// Settings of a window without a transform.

@@ -68,7 +68,7 @@ impl<'a> Windows<'a> {
         self.dataset.window().lookback * self.dataset.features()
     }
 
-    /// Values of a target: K*Z.
+    /// Values of a target: K*Z, or one a class.
     pub fn target_len(&self) -> usize {
         self.dataset.outputs()
     }
@@ -101,10 +101,21 @@ impl<'a> Windows<'a> {
         }
     }
 
-    /// What the network should say, `[K][Z]`, normalized.
+    /// The class of the newest row, where there are classes.
+    pub fn class(&self, index: usize) -> Option<usize> {
+        let newest = self.origin(index) - 1;
+        self.dataset.series().labels.as_ref().map(|labels| labels.of_row[newest].into())
+    }
+
+    /// What the network should say, `[K][Z]`, normalized; of a classifier, 1 for the window's class and 0 for the others.
     pub fn target(&self, index: usize, target: &mut [f32]) {
         let (origin, horizon) = (self.origin(index), self.dataset.window().horizon);
         assert_eq!(target.len(), self.target_len(), "a target is [K][Z]");
+        if let Some(class) = self.class(index) {
+            target.fill(0.0);
+            target[class] = 1.0;
+            return;
+        }
         for (column, out) in target.chunks_exact_mut(horizon).enumerate() {
             let (rows, level) = self.column(index, column);
             let came = &self.dataset.transformed(column)[origin..origin + horizon];

@@ -16,7 +16,7 @@ use embedded_rnn::{Cell16, Int8, PackedPair, RowMajor};
 
 use super::cell::{self, Buffers, Cell};
 use crate::error::{Error, Result};
-use crate::pack::snippet;
+use crate::pack::{head_outputs, snippet};
 
 /// The median of each value, from all of its quantiles.
 pub fn medians(spread: &[f32], quantiles: usize) -> Vec<f32> {
@@ -131,9 +131,11 @@ impl<'m, N: Linear> Engine<'m, N> {
             return Err(LoadError::LayoutMismatch { expected: N::LAYOUT, found: manifest.layout });
         }
         let window = manifest.window;
-        let outputs = usize::from(window.targets) * usize::from(window.horizon);
+        let classes = manifest.class_count()?;
+        let outputs = head_outputs(manifest, 1);
         let malformed = |record| LoadError::Malformed { record };
-        if window.targets > window.features || window.features == 0 || outputs == 0 {
+        let of_kind = (classes > 0) == (window.targets == 0) && (classes > 0) == (window.horizon == 0);
+        if window.targets > window.features || window.features == 0 || !of_kind {
             return Err(LoadError::Manifest);
         }
         let mut records = image.records();
@@ -162,7 +164,7 @@ impl<'m, N: Linear> Engine<'m, N> {
             return Err(LoadError::Manifest);
         }
         let head = records.next(RecordKind::Dense)?;
-        let quantiles = (head.outputs() / outputs).max(1);
+        let quantiles = if classes > 0 { 1 } else { (head.outputs() / outputs).max(1) };
         let all = outputs * quantiles;
         head.expect_shape(window.layers, width, all)?;
         let head = match HeadForm::from_number(head.header().form).ok_or(malformed(RecordKind::Dense))? {
@@ -365,6 +367,24 @@ impl<'m> DeviceModel<'m> {
         self.levels().len().max(1)
     }
 
+    /// Whether it tells classes and forecasts nothing.
+    pub fn is_classifier(&self) -> bool {
+        !self.manifest.classes.is_empty()
+    }
+
+    /// Refuses a classifier where forecasts are asked for, in a sentence that begins with `name`, the file, and ends with `why`.
+    pub fn expect_forecaster(&self, name: &Path, why: &str) -> Result<()> {
+        if !self.is_classifier() {
+            return Ok(());
+        }
+        Err(Error::input(format!("{} is a classifier and forecasts nothing: {why}", name.display())))
+    }
+
+    /// A classifier's logits, `[classes]`, from a window of raw samples. The message says which sample was refused.
+    pub fn logits(&mut self, window: &[f32]) -> std::result::Result<Vec<f32>, String> {
+        self.run(window)
+    }
+
     /// The forecast `[targets][horizon]` in raw units from a window of raw samples `[lookback][F]`, oldest first; the median where there
     /// are quantiles. The message says which sample of the window was refused.
     pub fn forecast(&mut self, window: &[f32]) -> std::result::Result<Vec<f32>, String> {
@@ -372,7 +392,7 @@ impl<'m> DeviceModel<'m> {
         self.spread(window).map(|spread| medians(&spread, quantiles))
     }
 
-    /// The same with all quantiles, `[targets][horizon][quantiles]`.
+    /// The same with all quantiles, `[targets][horizon][quantiles]`; a classifier's logits.
     pub fn spread(&mut self, window: &[f32]) -> std::result::Result<Vec<f32>, String> {
         self.run(window).map(|said| self.raw(said, true))
     }
@@ -406,6 +426,9 @@ impl<'m> DeviceModel<'m> {
 
     /// Leads what the head said of the last window out of a pipeline.
     fn decode(&self, said: &mut [f32], pipeline: &Pipeline<'_>) {
+        if self.is_classifier() {
+            return;
+        }
         let features = self.pipeline.scaling.len();
         let last_season = &self.transformed[self.transformed.len() - self.pipeline.normalization.season() * features..];
         let row = usize::from(self.manifest.window.horizon) * self.quantiles();
@@ -430,7 +453,7 @@ impl<'m> DeviceModel<'m> {
         let samples = transformed.chunks_exact(features);
         self.pipeline.measure(samples.clone(), &transformed[window.len() - features..], &mut levels);
         let steps = (usize::from(shape.lookback) - self.pipeline.normalization.season()) / usize::from(shape.patch);
-        let mut y = vec![0.0; usize::from(shape.targets) * usize::from(shape.horizon) * self.quantiles()];
+        let mut y = vec![0.0; head_outputs(&self.manifest, self.quantiles())];
         let clamped = on_engine!(&mut self.arm, engine => {
             let clamped = self.pipeline.run(engine, steps, samples, &levels);
             engine.head(&mut y);

@@ -4,6 +4,7 @@ pub mod backtest;
 pub mod baselines;
 pub mod by_baseline;
 mod cell;
+pub mod classes;
 pub mod conformal;
 pub mod device;
 pub mod hidden;

@@ -69,6 +69,10 @@ pub struct Measurements {
     /// Root mean square of device forecasts minus folded `f64` forecasts, relative to the target's deviation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub forecast_agreement_rms: Option<f64>,
+    /// Of a classifier, the share of windows to which device and folded `f64` give the same class; what is said above of forecasts is
+    /// then of logits, relative to their own deviation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class_agreement: Option<f64>,
     /// For each layer, root mean square error of h on the device against folded `f64`, relative to h's deviation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hidden_rmse: Option<Vec<f64>>,
@@ -181,6 +185,7 @@ mod tests {
         let mut certificate = certificate();
         certificate.measurements = Measurements {
             forecast_agreement_rms: Some(0.1 + 0.2),
+            class_agreement: Some(0.9),
             hidden_rmse: Some(vec![1.0 / 3.0]),
             rounding: Some(Rounding::Compensated),
             nearest: Some(NearestMeasurements { forecast_agreement_rms: 0.7, hidden_rmse: vec![2.0 / 3.0] }),

@@ -72,10 +72,12 @@ pub(super) fn check_windows(windows: &[Vec<f64>], step_inputs: usize) -> Result<
 fn difference(before: &[Vec<f64>], after: &[Vec<f64>], scalers: &Scalers) -> Difference {
     let mut largest = Difference::default();
     for (before, after) in before.iter().zip(after) {
-        let horizon = before.len() / scalers.targets.len();
+        let horizon = before.len() / scalers.targets.len().max(1);
         for (index, (a, b)) in before.iter().zip(after).enumerate() {
             let absolute = (a - b).abs();
-            let relative = absolute / a.abs().max(scalers.targets[index / horizon].deviation);
+            // Logits have no unit but their own.
+            let deviation = scalers.targets.get(index / horizon).map_or(1.0, |scaler| scaler.deviation);
+            let relative = absolute / a.abs().max(deviation);
             // Once there is something that is not a number, it stays: `max` would lose it.
             let keep = |largest: f64, new: f64| if largest.is_nan() || new <= largest { largest } else { new };
             largest.absolute = keep(largest.absolute, absolute);

@@ -173,7 +173,7 @@ pub struct FoldedNetwork {
     pub skip: Option<PlainSkip>,
     /// `[F]`; the step input is sample-major, index `p*F + f`.
     pub inputs: Vec<InputScaler>,
-    /// The head's outputs are `[targets][horizon]`.
+    /// The head's outputs are `[targets][horizon]`; 0 where they are logits.
     pub targets: usize,
     /// Whether the window's last value is subtracted from the input and added to the forecast.
     pub normalization: Normalization,
@@ -226,8 +226,8 @@ impl FoldedNetwork {
         self.layers[0].weights.inputs / self.inputs.len()
     }
 
-    /// Samples forecast for each target.
+    /// Samples forecast for each target, or logits.
     pub fn horizon(&self) -> usize {
-        self.head.outputs / self.targets
+        self.head.outputs / self.targets.max(1)
     }
 }

@@ -24,7 +24,7 @@ pub struct Scaler {
 pub struct Scalers {
     /// `[F]`
     pub inputs: Vec<Scaler>,
-    /// `[targets]`
+    /// `[targets]`; none where the outputs are a classifier's logits, which have no unit.
     pub targets: Vec<Scaler>,
     /// What is subtracted: the training rows' mean, or the window's last value. In the latter case the mean cancels,
     /// `(z - m)/s - (z_last - m)/s = (z - z_last)/s`, and the last value is added back to the forecast.
@@ -258,7 +258,7 @@ fn check_scalers(network: &PlainNetwork, scalers: &Scalers) -> Result<()> {
         )));
     }
     let outputs = network.head.outputs;
-    if targets == 0 || targets > features || !outputs.is_multiple_of(targets) {
+    if targets > features || (targets > 0 && !outputs.is_multiple_of(targets)) {
         return Err(Error::input(format!(
             "the network gives {outputs} values, which {targets} target columns (of {features} input columns) do not divide: train again with the targets of this configuration"
         )));

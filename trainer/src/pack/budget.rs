@@ -4,6 +4,8 @@ use embedded_rnn::image::{Arithmetic, Layout, Manifest};
 use embedded_rnn::network::{CellForm, HeadForm, ZoneoutForm};
 use serde::Serialize;
 
+use super::writer::head_outputs;
+
 /// What a model costs on a board.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Budget {
@@ -34,8 +36,7 @@ pub fn budget(
     flash_bytes: usize,
 ) -> Budget {
     let window = &manifest.window;
-    let [features, lookback, patch, targets, horizon] =
-        [window.features, window.lookback, window.patch, window.targets, window.horizon].map(usize::from);
+    let [features, lookback, patch] = [window.features, window.lookback, window.patch].map(usize::from);
     let (activation, cell, wide) = match manifest.arithmetic {
         Arithmetic::Int8 { .. } => (2, 4, 4),
         Arithmetic::Int8Cell16 { .. } => (2, 2, 4),
@@ -48,7 +49,7 @@ pub fn budget(
         let wide = if form.zoneout == ZoneoutForm::Both { wide * hidden } else { 0 };
         (joint + cell * hidden + wide).next_multiple_of(8)
     };
-    let outputs = targets * horizon * levels.len().max(1);
+    let outputs = head_outputs(manifest, levels.len().max(1));
     // While a layer steps: its new h, and rows of four 32-bit pre-activations that wait for layer norm's statistics.
     let scratch = |(_, hidden, form): &(usize, usize, CellForm)| hidden * (activation + 16 * form.scratch_rows());
     let largest_scratch = layers.iter().map(scratch).max().unwrap_or(0);

@@ -13,4 +13,4 @@ pub use budget::{Budget, budget};
 pub use integer::{CellFormat, Packing};
 pub use repack::repack;
 pub use snippet::snippet;
-pub use writer::{Description, IntervalTable, Payload, pack};
+pub use writer::{Description, IntervalTable, Payload, head_outputs, pack};

@@ -39,8 +39,16 @@ pub fn snippet(
     let season = window.normalization.season();
     let values = (usize::from(window.lookback) - season) * usize::from(window.features);
     let skip = if skip > 0 { format!(", Skip<{values}, {skip}>") } else { String::new() };
-    let dense = format!("Dense<{last}, {}, {}{head}>", window.targets, window.horizon);
-    let dense = if levels.is_empty() { dense } else { format!("Quantiles<{dense}, {}>", levels.len()) };
+    let classes: Vec<&str> = manifest.classes().collect();
+    let dense = match classes.len() {
+        0 => format!("Dense<{last}, {}, {}{head}>", window.targets, window.horizon),
+        classes => format!("Dense<{last}, {classes}, 1{head}>"),
+    };
+    let dense = match (levels.len(), classes.is_empty()) {
+        (_, false) => format!("Classes<{dense}>"),
+        (0, true) => dense,
+        (quantiles, true) => format!("Quantiles<{dense}, {quantiles}>"),
+    };
     let network = format!("Network<{body}, {dense}{skip}>");
     // Every name in the types is one that the crate's root has.
     let types = format!("{network}, {number}");
@@ -65,8 +73,25 @@ pub fn snippet(
             ", SEASON",
         ),
     };
+    let said = if classes.is_empty() {
+        format!(
+            "/// Columns that are forecast: the first ones of a sample.\n\
+             pub const TARGETS: usize = {};\n\
+             /// Samples forecast.\n\
+             pub const HORIZON: usize = {};\n\
+             {quantiles}",
+            window.targets, window.horizon
+        )
+    } else {
+        format!(
+            "/// Classes, in the order in which `classify()` counts them: {}.\n\
+             pub const CLASSES: usize = {};\n",
+            classes.join(", "),
+            classes.len()
+        )
+    };
     let mut text = String::new();
-    let columns: Vec<&str> = manifest.series.columns().collect();
+    let columns: Vec<&str> = manifest.series.columns().take(window.features.into()).collect();
     // Writing to a String cannot fail.
     let _ = write!(
         text,
@@ -83,12 +108,8 @@ pub fn snippet(
          pub const PATCH: usize = {};\n\
          {season}\
          /// Network steps of a forecast.\n\
-         pub const STEPS: usize = {steps};\n\
-         /// Columns that are forecast: the first ones of a sample.\n\
-         pub const TARGETS: usize = {};\n\
-         /// Samples forecast.\n\
-         pub const HORIZON: usize = {};\n\
-         {quantiles}\
+         pub const STEPS: usize = {steps};
+         {said}\
          \n\
          /// The model in {file_name}.\n\
          pub type Model<'m> = embedded_rnn::Model<'m, {number}, {network}, FEATURES, LOOKBACK, PATCH{parameter}>;\n",
@@ -97,8 +118,6 @@ pub fn snippet(
         window.features,
         window.lookback,
         window.patch,
-        window.targets,
-        window.horizon,
     );
     text
 }

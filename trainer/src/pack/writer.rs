@@ -223,6 +223,15 @@ fn write_float(writer: &mut Writer, network: &FoldedNetwork, intervals: Option<I
     writer.record(RecordKind::Skip, form_of_rank(skip.rank)?, skip.inputs, skip.outputs, &tensors)
 }
 
+/// Values that the head of a file says: quantiles of each forecast value, or a logit a class.
+pub fn head_outputs(manifest: &Manifest<'_>, quantiles: usize) -> usize {
+    let forecast = usize::from(manifest.window.targets) * usize::from(manifest.window.horizon) * quantiles;
+    match manifest.classes().count() {
+        0 => forecast,
+        classes => classes,
+    }
+}
+
 /// The number by which a file names a head's form.
 pub(super) fn head_form(normed: bool) -> u16 {
     if normed { HeadForm::Norm.number() } else { HeadForm::Plain.number() }
@@ -250,7 +259,7 @@ pub fn pack(payload: Payload<'_>, description: &Description<'_>) -> Result<Vec<u
     }
     let tensors = [bytes(description.test_samples), bytes(std::slice::from_ref(&description.test_checksum))];
     let quantiles = intervals.map_or(1, |intervals| intervals.levels.len());
-    let outputs = usize::from(window.targets) * usize::from(window.horizon) * quantiles;
+    let outputs = head_outputs(&manifest, quantiles);
     writer.record(RecordKind::SelfTest, 0, window.lookback.into(), outputs, &tensors)?;
     writer.finish()
 }

@@ -73,6 +73,12 @@ fn filled(mut table: Table, text: &str, path: &Path) -> Result<Resolved> {
     let placeholders = "[window]\nlookback = 1\nhorizon = 1\n[network]\nhidden = [1]\n".parse::<Table>();
     let whole = over(table.clone(), placeholders.unwrap_or_default());
     let stub = Config::parse_filled(&whole.to_string(), text, path, false)?.located(path)?;
+    if stub.data.label.is_some() {
+        return Err(Error::input(format!(
+            "{}: preset = \"patch-lstm\" is of forecasts, and data.label asks for classes: leave the preset out and write [window], [network] and [training]",
+            path.display()
+        )));
+    }
     let value = |keys: &[&str]| at(&table, keys).cloned();
     let number = |keys: &[&str]| value(keys).and_then(|value| value.as_integer()).and_then(|value| usize::try_from(value).ok());
     let wishes = Wishes {

@@ -72,7 +72,15 @@ fn measurements(f: &mut fmt::Formatter<'_>, measured: &Measurements) -> fmt::Res
     let nearest = measured.nearest.as_ref();
     if let Some(rms) = measured.forecast_agreement_rms {
         let beside = beside(nearest.map(|nearest| nearest.forecast_agreement_rms));
-        writeln!(f, "device forecasts against f64, RMS: {} of the target's deviation{beside}", percent(rms))?;
+        match measured.class_agreement {
+            None => writeln!(f, "device forecasts against f64, RMS: {} of the target's deviation{beside}", percent(rms))?,
+            Some(equal) => writeln!(
+                f,
+                "device logits against f64, RMS: {} of their deviation{beside}; the same class in {} of windows",
+                percent(rms),
+                percent(equal)
+            )?,
+        }
     }
     for (index, rmse) in measured.hidden_rmse.iter().flatten().enumerate() {
         let beside = beside(nearest.and_then(|nearest| nearest.hidden_rmse.get(index).copied()));
@@ -133,6 +141,7 @@ mod tests {
         );
         certificate.measurements = Measurements {
             forecast_agreement_rms: Some(0.0123),
+            class_agreement: None,
             hidden_rmse: Some(vec![0.0054, 0.01]),
             rounding: Some(Rounding::Compensated),
             nearest: Some(NearestMeasurements { forecast_agreement_rms: 0.05, hidden_rmse: vec![0.0061, 0.02] }),

@@ -131,7 +131,7 @@ impl<'a> Run<'a> {
         let batch = task.training.batch.min(task.train.count().max(task.validation.count()));
         Run {
             task: *task,
-            objective: Objective::new(task.training),
+            objective: Objective::new(task.training, task.shape.outputs),
             state,
             workspace: Workspace::new(task.shape, task.regularization, task.steps, batch)
                 .with_threads(task.threads.unwrap_or_else(|| threads::automatic(task.shape, task.steps, batch))),

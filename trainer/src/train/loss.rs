@@ -4,6 +4,7 @@
 //!
 //! Under the pinball loss predictions are `[B][K][Z][Q]`, all quantiles of one value side by side, and targets repeat each value Q times.
 
+use super::cross_entropy;
 use crate::config::{Loss, Training};
 use crate::network::Real;
 
@@ -14,17 +15,22 @@ pub struct Objective {
     delta: f64,
     /// Levels of the pinball loss.
     quantiles: Vec<f64>,
+    /// Outputs of a window: the cross-entropy's classes.
+    outputs: usize,
 }
 
 impl Objective {
-    /// The loss that the settings ask for.
-    pub fn new(settings: &Training) -> Self {
-        Objective { loss: settings.loss, delta: settings.delta, quantiles: settings.quantiles.clone() }
+    /// The loss that the settings ask for, of a network with so many outputs.
+    pub fn new(settings: &Training, outputs: usize) -> Self {
+        Objective { loss: settings.loss, delta: settings.delta, quantiles: settings.quantiles.clone(), outputs }
     }
 
-    /// The mean over all predictions.
+    /// The mean over all predictions, or over windows if it is of classes.
     pub fn value<R: Real>(&self, predictions: &[R], targets: &[R]) -> f64 {
         assert_eq!(predictions.len(), targets.len());
+        if self.loss == Loss::CrossEntropy {
+            return cross_entropy::value(self.outputs, predictions, targets);
+        }
         let costs = predictions.iter().zip(targets).enumerate().map(|(k, (&y, &target))| self.cost(k, (y - target).to_f64()));
         costs.sum::<f64>() / predictions.len() as f64
     }
@@ -32,6 +38,10 @@ impl Objective {
     /// The same, and its gradients with respect to the predictions.
     pub fn gradient<R: Real>(&self, predictions: &[R], targets: &[R], gradients: &mut [R]) -> f64 {
         assert_eq!(predictions.len(), gradients.len());
+        if self.loss == Loss::CrossEntropy {
+            cross_entropy::gradient(self.outputs, predictions, targets, gradients);
+            return self.value(predictions, targets);
+        }
         let scale = 1.0 / predictions.len() as f64;
         for (k, ((gradient, &y), &target)) in gradients.iter_mut().zip(predictions).zip(targets).enumerate() {
             *gradient = R::from_f64(scale * self.slope(k, (y - target).to_f64()));
@@ -52,6 +62,8 @@ impl Objective {
             Loss::Huber if error.abs() <= self.delta => 0.5 * error * error,
             Loss::Huber => self.delta * (error.abs() - 0.5 * self.delta),
             Loss::Pinball => 0.5 * error.abs() - self.tilt(output) * error,
+            // Of windows, not of outputs: it has functions of its own.
+            Loss::CrossEntropy => f64::NAN,
         }
     }
 
@@ -64,6 +76,8 @@ impl Objective {
             Loss::Huber if error.abs() <= self.delta => error,
             Loss::Huber => self.delta * (error / error.abs()),
             Loss::Pinball => 0.5 * (error / error.abs()) - self.tilt(output),
+            // Of windows, not of outputs: it has functions of its own.
+            Loss::CrossEntropy => f64::NAN,
         }
     }
 }
@@ -75,7 +89,7 @@ mod tests {
     const LOSSES: [Loss; 4] = [Loss::Mse, Loss::Mae, Loss::Huber, Loss::Pinball];
 
     fn objective(loss: Loss) -> Objective {
-        Objective { loss, delta: 0.5, quantiles: vec![0.1, 0.5, 0.9] }
+        Objective { loss, delta: 0.5, quantiles: vec![0.1, 0.5, 0.9], outputs: 3 }
     }
 
     #[test]
@@ -112,7 +126,7 @@ mod tests {
     #[test]
     fn the_pinball_loss_is_its_definition_and_its_gradient_matches_differences() {
         let levels = [0.05, 0.3, 0.5, 0.7, 0.95];
-        let objective = Objective { loss: Loss::Pinball, delta: 1.0, quantiles: levels.to_vec() };
+        let objective = Objective { loss: Loss::Pinball, delta: 1.0, quantiles: levels.to_vec(), outputs: 60 };
         let values = 12;
         let mut state = 7u64;
         let mut next = || {
@@ -148,7 +162,7 @@ mod tests {
     fn the_least_pinball_loss_is_at_the_quantile() {
         let came: Vec<f64> = (0..=100).map(f64::from).collect();
         for level in [0.1, 0.5, 0.9] {
-            let objective = Objective { loss: Loss::Pinball, delta: 1.0, quantiles: vec![level] };
+            let objective = Objective { loss: Loss::Pinball, delta: 1.0, quantiles: vec![level], outputs: 1 };
             let loss = |constant: i32| objective.value(&vec![f64::from(constant); came.len()], &came);
             let best = (0..=100).min_by(|a, b| loss(*a).total_cmp(&loss(*b))).unwrap();
             assert_eq!(f64::from(best), 100.0 * level);

@@ -3,6 +3,8 @@
 pub mod average;
 pub mod batches;
 pub mod checkpoint;
+pub mod class_weights;
+mod cross_entropy;
 pub mod equal_average;
 pub mod fit;
 pub mod loss;
@@ -10,6 +12,7 @@ pub mod observer;
 pub mod skip;
 
 pub use checkpoint::{CheckpointFile, State};
+pub use class_weights::{Weighted, weights};
 pub use fit::{Ending, Outcome, Task, evaluate, fit};
 pub use observer::{EpochReport, Observer, StepReport};
 pub use skip::{Residual, Skipped};

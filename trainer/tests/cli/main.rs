@@ -3,6 +3,7 @@
 mod bench;
 mod benchmark;
 mod boards;
+mod classes;
 mod desk;
 mod init;
 mod interrupted;

@@ -303,9 +303,11 @@ pub fn run_with(
     };
     let mut forecast: Vec<f32> = head.weights.chunks_exact(head.inputs).enumerate().map(output).collect();
     sketch.settle(&mut forecast);
-    let (horizon, quantiles) = (usize::from(shape.horizon), sketch.quantiles);
-    for (index, value) in forecast.iter_mut().enumerate() {
-        *value = measured.back(*value, index / (horizon * quantiles), index / quantiles % horizon);
+    if sketch.classes == 0 {
+        let (horizon, quantiles) = (usize::from(shape.horizon), sketch.quantiles);
+        for (index, value) in forecast.iter_mut().enumerate() {
+            *value = measured.back(*value, index / (horizon * quantiles), index / quantiles % horizon);
+        }
     }
     Outcome { hidden, cells, forecast, largest }
 }

@@ -31,6 +31,7 @@ fn fixtures() -> Vec<(&'static str, Sketch)> {
         extras: Extras::default(),
         skip: 0,
         quantiles: 1,
+        classes: 0,
         numbers,
     };
     let kept = |norm| Extras { norm: Some(norm), kept: true, ..Extras::default() };
@@ -74,6 +75,11 @@ fn fixtures() -> Vec<(&'static str, Sketch)> {
         ),
         // Quantiles of several targets that can stream, and those behind a root beside a skip.
         ("quantile-int8", Sketch { quantiles: 3, ..sketch(12, &[5], stream, [0.25, 0.5], Candidate, Numbers::Int8) }),
+        // Classes, of windows less their last values.
+        (
+            "classes-int8",
+            sketch(14, &[6], window(2, 1, 6, 3, 2, Transform::None, Last), [0.25, 0.0], Candidate, Numbers::Int8).classifier(3),
+        ),
         (
             "quantile-skip-f32",
             Sketch {

@@ -3,6 +3,7 @@
 //!
 //! | module | says |
 //! |---|---|
+//! | `classes` | heads that tell classes: as types, as defined, repacked; files and types that do not fit each other |
 //! | `fixtures` | the device crate's own fixtures are what the packer writes |
 //! | `float` | `f32` files against the folded network in `f64` |
 //! | `integer` | `int8` files against the folded network in `f64`, and bit for bit against the arithmetic's definition in wide integers |
@@ -19,6 +20,7 @@
 //! | `typed` | networks as types and networks whose shapes are known at run time give the same bits |
 
 mod bound;
+mod classes;
 mod definition;
 mod definition16;
 mod definition_f32;

@@ -97,6 +97,8 @@ pub struct Sketch {
     pub skip: usize,
     /// Quantiles of each value; 1 for none.
     pub quantiles: usize,
+    /// Classes of a classifier; 0 of a forecaster.
+    pub classes: usize,
     pub numbers: Numbers,
 }
 
@@ -174,6 +176,7 @@ impl Sketch {
             extras: Extras::default(),
             skip: 0,
             quantiles: T::QUANTILES,
+            classes: T::CLASSES,
             numbers: Numbers::of::<N>(),
         }
     }
@@ -191,6 +194,22 @@ impl Sketch {
     /// The same with a linear skip.
     pub fn with_skip(self, rank: usize) -> Self {
         Sketch { skip: rank, ..self }
+    }
+
+    /// The same as a classifier.
+    pub fn classifier(self, classes: usize) -> Self {
+        Sketch { classes, window: Window { targets: 0, horizon: 0, ..self.window }, ..self }
+    }
+
+    /// Names of the classes, as a file has them.
+    pub fn class_names(&self) -> String {
+        (0..self.classes).map(|class| format!("class {class}\n")).collect()
+    }
+
+    /// Values that the head says.
+    pub fn outputs(&self) -> usize {
+        let forecast = usize::from(self.window.targets) * usize::from(self.window.horizon) * self.quantiles;
+        if self.classes > 0 { self.classes } else { forecast }
     }
 
     /// Levels of the quantiles, and random widenings of both signs; none without quantiles.
@@ -273,7 +292,7 @@ impl Sketch {
             });
             below = hidden;
         }
-        let outputs = usize::from(self.window.targets) * usize::from(self.window.horizon) * self.quantiles;
+        let outputs = self.outputs();
         let (w, b) = (random.many(outputs * below, 1.0), random.many(outputs, 0.3));
         let norm = self.extras.head.then(|| PlainHeadNorm {
             epsilon: LayerNorm::default().epsilon,
@@ -348,7 +367,7 @@ impl Sketch {
             (network.hidden(&state, top), network.forecast(&state))
         };
         let steps: Vec<(Vec<f64>, Vec<f64>)> = samples.chunks_exact(network.step_inputs()).map(&mut step).collect();
-        let target = self.scalers().targets[0].deviation;
+        let target = self.scalers().targets.first().map_or(1.0, |target| target.deviation);
         for (output, row) in trained.head.w.chunks_exact_mut(trained.head.inputs).enumerate() {
             let of_step = |(h, y): &(Vec<f64>, Vec<f64>)| match &trained.head.norm {
                 // Without its constant part.
@@ -395,11 +414,13 @@ impl Sketch {
 
     /// The file of a payload of this sketch's shape.
     pub fn pack(&self, payload: Payload<'_>, test_window: &[f32]) -> Vec<u8> {
+        let classes = self.class_names();
         let manifest = Manifest {
             // Both are set by the payload.
             arithmetic: Arithmetic::Int8 { revision: 0 },
             layout: Layout::PackedPair,
             window: self.window,
+            classes: &classes,
             series: Series { columns: "a\nb\nc\n", time: "", unit: "degrees", interval: Interval::Microseconds(60_000_000) },
             provenance: Provenance {
                 trainer: "fixture",

@@ -94,7 +94,7 @@ fn crc_of(forecast: &[f32]) -> u32 {
 fn read_front<'f>(file: &'f [u8], sketch: &Sketch, arithmetic: &[u8]) -> (Reader<'f>, Vec<[f32; 3]>) {
     let mut reader = Reader { file, at: 0 };
     assert_eq!(reader.take(8), b"\x8eRNN\r\n\x1a\n");
-    assert_eq!((reader.u16(), reader.u16()), (3, 0));
+    assert_eq!((reader.u16(), reader.u16()), (4, 0));
     assert_eq!(reader.u32() as usize, file.len());
     let zeroed = file.iter().enumerate().map(|(at, byte)| if (16..20).contains(&at) { 0 } else { *byte });
     assert_eq!(reader.u32(), crc(zeroed));
@@ -115,6 +115,7 @@ fn read_front<'f>(file: &'f [u8], sketch: &Sketch, arithmetic: &[u8]) -> (Reader
     if let Normalization::Seasonal { season } = window.normalization {
         assert_eq!(reader.varint(), u64::from(season));
     }
+    assert_eq!(reader.string(), sketch.class_names());
     assert_eq!([reader.string(), reader.string(), reader.string()], ["a\nb\nc\n", "", "degrees"]);
     assert_eq!((reader.varint(), reader.varint()), (1, 60_000_000));
     assert_eq!((reader.string(), reader.varint(), reader.take(32)), ("fixture", sketch.seed, &[0; 32][..]));
@@ -132,7 +133,7 @@ fn read_front<'f>(file: &'f [u8], sketch: &Sketch, arithmetic: &[u8]) -> (Reader
 /// The self-test's window and its forecast's checksum, and the file's end.
 fn read_back(mut reader: Reader<'_>, sketch: &Sketch) -> (Vec<f32>, u32) {
     let window = sketch.window;
-    let outputs = window.targets * window.horizon * sketch.quantiles as u16;
+    let outputs = sketch.outputs() as u16;
     let (header, end) = reader.record();
     assert_eq!(header, [4, 0, window.lookback, outputs]);
     let values = usize::from(window.lookback * window.features);
@@ -364,6 +365,7 @@ fn sketches<N: Number>() -> (Vec<Sketch>, Vec<Sketch>) {
         Sketch { quantiles: 3, ..plain.clone() },
         Sketch { quantiles: 5, ..plain.clone().with_skip(2).normalized() },
         plain.clone().with_extras(Extras { head: true, ..Extras::default() }).with_skip(2).normalized(),
+        plain.clone().classifier(8).normalized(),
     ];
     let headed = plain.clone().with_extras(Extras { head: true, norm: Some(NormForm::Joint), ..Extras::default() });
     (unnormed, vec![normed(NormForm::A, true), normed(NormForm::B, false), normed(NormForm::Joint, true), headed])

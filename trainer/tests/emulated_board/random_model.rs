@@ -67,6 +67,7 @@ pub fn pack(shape: &Shape, random: &mut Random, window: &[f32], checksum_of_fore
             transform: shape.transform,
             normalization: shape.normalization,
         },
+        classes: "",
         series: Series { columns: "", time: "", unit: "", interval: Interval::Unknown },
         provenance: Provenance {
             trainer: "random",

@@ -315,3 +315,23 @@ for form, widths in ((None, [17]), ("a", [5, 6]), ("b", [6]), ("joint", [4, 5]))
         asked = {"dropout": {"output": 0.3, "scaling": "classical"}} if keep < 1 else {}
         cases.append({**case(net, x, y, **asked), "targets": target, "loss": loss.item(), "gradients": gradient})
 save("head_norm", cases)
+
+# The cross-entropy of a softmax through a whole network, with and without class weights, and of large logits.
+cases = []
+for size, weights in ((1.0, [1.0, 1.0, 1.0, 1.0]), (1.0, [0.5, 2.0, 1.0, 4.0]), (300.0, [0.5, 2.0, 1.0, 4.0])):
+    net, x, classes = network(3, [6, 5], 4), randn(5, 6, 3), torch.tensor([1, 3, 0, 3, 2])
+    net["head"]["w"] = size * net["head"]["w"]
+    params = tensors(net)
+    for p in params:
+        p.requires_grad_()
+    y = stack(net, x)
+    # PyTorch divides by the sum of the weights, which is no mean over windows.
+    loss = nn.functional.cross_entropy(y, classes, weight=torch.tensor(weights, dtype=y.dtype), reduction="sum") / len(classes)
+    grads = iter(torch.autograd.grad(loss, params))
+    for p in params:
+        p.requires_grad_(False)
+    out = {"layers": [{**l, **{k: next(grads) for k in "wub"}} for l in net["layers"]]}
+    out["head"] = {**net["head"], **{k: next(grads) for k in "wb"}}
+    targets = nn.functional.one_hot(classes, 4) * torch.tensor(weights, dtype=y.dtype)
+    cases.append({**case(net, x, y.detach()), "targets": targets, "loss": loss.item(), "gradients": out})
+save("cross_entropy", cases)

@@ -6,11 +6,16 @@ pub mod bench;
 pub mod demo;
 pub mod panic;
 pub mod selftest;
+#[cfg(not(classifier))]
 pub mod serve;
+#[cfg(not(classifier))]
 pub mod thermometer;
+#[cfg(not(classifier))]
 pub mod update;
 
+#[cfg(not(classifier))]
 use embedded_rnn::Image;
+#[cfg(not(classifier))]
 use embedded_rnn_app::Identity;
 
 use crate::{IMAGE, end, model::Model};
@@ -26,7 +31,8 @@ fn load() -> Model<'static> {
     }
 }
 
-/// What a model file says of itself that its type does not, or the end of the program.
+/// What a forecaster's file says of itself that its type does not, or the end of the program.
+#[cfg(not(classifier))]
 fn identity(file: &[u8]) -> Identity {
     match Image::open(file) {
         Ok(image) => {

@@ -34,7 +34,7 @@ impl Step {
             gradients: Params::zeros(&shape),
             optimizer: AdamW::new(&params),
             workspace,
-            objective: Objective::new(&Training::default()),
+            objective: Objective::new(&Training::default(), 1),
             windows: random(1, bench.rows * bench.steps * bench.inputs),
             targets: random(2, bench.rows),
             d_predictions: vec![0.0; bench.rows],

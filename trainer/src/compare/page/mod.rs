@@ -42,6 +42,7 @@ pub fn html(comparison: &Comparison) -> String {
                 Loss::Mae => "absolute",
                 Loss::Huber => "Huber",
                 Loss::Pinball => "pinball",
+                Loss::CrossEntropy => "cross-entropy",
             }
         ),
         curves::plots(comparison),

@@ -166,7 +166,8 @@ impl Reference for FoldedNetwork {
             let y = r * dot(v, &top) + d + skip[row];
             match self.normalization {
                 Normalization::None => y,
-                _ => y + state.last[row / horizon],
+                _ if self.targets > 0 => y + state.last[row / horizon],
+                _ => y,
             }
         });
         forecasts.collect()

@@ -136,17 +136,18 @@ impl Reference for MeanNetwork {
             None => top,
         };
         let read: Vec<f64> = normed.iter().map(|h| self.keep.output * h).collect();
-        let horizon = self.head.outputs / self.scalers.targets.len();
+        let horizon = self.head.outputs / self.scalers.targets.len().max(1);
         let skip = skipped(self.skip.as_ref(), state, self.head.outputs);
         let rows = self.head.w.chunks_exact(self.head.inputs).zip(&self.head.b).enumerate();
         let forecasts = rows.map(|(row, (v, d))| {
             let target = row / horizon;
-            let scaler = &self.scalers.targets[target];
+            let y = dot(v, &read) + d + skip[row];
+            let Some(scaler) = self.scalers.targets.get(target) else { return y };
             let offset = match self.scalers.normalization {
                 Normalization::None => scaler.mean,
                 _ => state.last[target],
             };
-            scaler.deviation * (dot(v, &read) + d + skip[row]) + offset
+            scaler.deviation * y + offset
         });
         forecasts.collect()
     }
