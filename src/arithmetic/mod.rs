@@ -53,7 +53,7 @@ pub use normalizer::NormBlock;
 pub(crate) use normalizer::{Normalizer, Sums};
 pub use skip::{Linear, SkipF32, SkipInt8};
 #[cfg(kernel = "armv7m")]
-pub(crate) use table::table_middle;
+pub(crate) use table::CENTERED;
 
 /// A value that arrays of activations or cell states are made of.
 pub trait Element: bytemuck::Pod + Default + core::fmt::Debug + PartialEq {

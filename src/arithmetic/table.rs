@@ -12,16 +12,12 @@ pub(crate) const HALF: usize = 256;
 /// What has been taken from the sigmoid in Q15.
 pub(crate) const OFFSET: i32 = if cfg!(all(kernel = "armv7m", not(kernel_vectors))) { 1 << 14 } else { 0 };
 
-/// Where the segment of `σ - 0.5` that begins at zero lies.
-#[cfg(kernel = "armv7m")]
-#[inline(always)]
-pub(crate) fn table_middle() -> *const u32 {
-    #[cfg(kernel_vectors)]
-    static CENTERED: [u32; 2 * HALF] = build(1 << 14);
-    #[cfg(not(kernel_vectors))]
-    use SIGMOID as CENTERED;
-    CENTERED.as_ptr().wrapping_add(HALF)
-}
+#[cfg(all(kernel = "armv7m", not(kernel_vectors)))]
+pub(crate) use SIGMOID as CENTERED;
+
+/// `σ - 0.5`, in the sigmoid's order.
+#[cfg(all(kernel = "armv7m", kernel_vectors))]
+pub(crate) static CENTERED: [u32; 2 * HALF] = build(1 << 14);
 
 /// `SIGMOID[k]` is the segment that begins at `(k - 256) / 16`.
 pub(crate) static SIGMOID: [u32; 2 * HALF] = build(OFFSET);

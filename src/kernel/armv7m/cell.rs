@@ -7,13 +7,29 @@
 //! | `r8 r9` | the ends of c and of the new h |
 //! | `r10` | the middle of the table of `σ - 0.5` |
 //! | `r11` | 256 in the high halfword, the place of a segment's fraction in the low byte; without the DSP extension the table's high halfwords |
-//! | `r12 lr` | 2^30 and 2^20: one half in the formats of the gates |
+//! | `r12` | 2^30: one half in the format of the gates |
 //! | `r1 r2` | free; `r8` too once c is stored |
 
 /// `σ - 0.5` of a pre-activation in Q12.
 macro_rules! gate {
     ($value:literal) => {
         concat!("ssat ", $value, ", #17, ", $value, "\n", segment!($value))
+    };
+}
+
+/// Writes `r10`, `r11` and `r12` into the frame, at an offset from the stack pointer. Operand: `{table}` is the table of `σ - 0.5`.
+macro_rules! fixed {
+    ($offset:literal) => {
+        concat!(
+            "movw r10, #:lower16:{table} + 1024\n",
+            "movt r10, #:upper16:{table} + 1024\n",
+            fixed_r11!(),
+            "mov r12, #0x40000000\n",
+            "add r4, sp, #",
+            $offset,
+            "\n",
+            "stm r4, {{r10, r11, r12}}\n",
+        )
     };
 }
 
@@ -58,10 +74,10 @@ macro_rules! cell {
             ".endif\n",
             "ssat r4, #17, r4, asr #9\n",
             segment!("r4"),
+            "add r6, r12, r6, lsl #8\n",
             ".if {hidden}\n",
             "ldrd r1, r2, [sp, #{further} + 16]\n",
             "ldr r3, [r2, r7, lsl #2]\n",
-            "add r6, r12, r6, lsl #8\n",
             multiply_high!("r6", "r6", "r4", "r8"),
             subtract!("r6", "r6", "r3"),
             multiply_high!("r6", "r6", "r1", "r8"),
@@ -70,7 +86,7 @@ macro_rules! cell {
             "add r6, r6, #512\n",
             "asrs r6, r6, #10\n",
             ".else\n",
-            "add r6, lr, r6, asr #2\n",
+            "asrs r6, r6, #10\n",
             multiply_high!("r6", "r6", "r4", "r2"),
             ".endif\n",
             "strh r6, [r9, r7, lsl #1]\n",

@@ -5,10 +5,7 @@
 
 use core::mem::MaybeUninit;
 
-use crate::arithmetic::{Rows, table_middle};
-
-/// Callee-saved registers, for as long as the assembly runs.
-pub(super) type Saved = MaybeUninit<[u32; 9]>;
+use crate::arithmetic::Rows;
 
 /// Activations that `ldm` may read: they begin at a multiple of 4, and are a multiple of 4 in number, at least 4.
 #[derive(Clone, Copy)]
@@ -23,59 +20,43 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// What the text of products reads and keeps, and the constants of what follows it.
+/// What the text of products reads and keeps, and the constants of what follows it. The assembly pushes twelve registers, the frame's first
+/// words among them: offsets from the stack pointer are those after that.
 #[repr(C)]
 pub(super) struct Products<C, F> {
     /// `r0`
     stream: *const u32,
-    /// `r1`
-    saved: *mut Saved,
-    /// `r2`: which entry of the loop a unit begins with, see [`super::entry`].
-    first: u32,
-    /// `r3`
-    unused: MaybeUninit<u32>,
-    /// 0
+    /// 0, `r1`
     columns: *const i16,
-    /// 4: where a unit begins; set by the assembly.
-    entry: MaybeUninit<u32>,
-    /// 8 to 36: in the order of the registers `r7`-`r12` and `lr`.
-    constants: C,
-    /// 36: where the block ends, less a byte where others follow it, less two where it is the last of several.
+    /// 4, `r2`: where a unit enters the loop: twice its groups of four columns, modulo 8, from 1 to 8; 0 where its columns are in blocks.
+    entry: u32,
+    /// 8, `r3`: where the block ends, less a byte where others follow it, less two where it is the last of several.
     block_end: *const i16,
-    /// 40: A accumulators of the blocks that are done.
-    extracted: [i32; 2],
-    /// 48
-    saved_again: *mut Saved,
-    /// 52
+    /// 48: A accumulators of the blocks that are done.
+    extracted: MaybeUninit<[i32; 2]>,
+    /// 56: in the order of the registers from `r7` on.
+    constants: C,
     further: F,
 }
-
-/// The entry of units whose columns are in blocks.
-const IN_BLOCKS: u32 = 4;
 
 impl<C, F> Products<C, F> {
     /// For `units` rows of four gates over these columns; none where their numbers disagree.
     #[inline(always)]
-    pub fn new(rows: &Rows<'_>, units: usize, columns: Columns<'_>, saved: &mut Saved, constants: C, further: F) -> Option<Self> {
-        const { assert!(size_of::<C>() == 28) }
+    pub fn new(rows: &Rows<'_>, units: usize, columns: Columns<'_>, constants: C, further: F) -> Option<Self> {
         let Columns(columns) = columns;
         if units == 0 || units != rows.units || columns.len() != rows.columns {
             return None;
         }
+        let entry = if rows.in_blocks { 0 } else { (columns.len() as u32 / 2).wrapping_sub(1) % 8 + 1 };
         // Addresses that are compared, and never read from.
         let columns = columns.as_ptr_range();
-        let first = if rows.in_blocks { IN_BLOCKS } else { rows.columns as u32 / 4 % 4 };
         Some(Products {
             stream: rows.stream.as_ptr(),
-            saved,
-            first,
-            unused: MaybeUninit::uninit(),
             columns: columns.start,
-            entry: MaybeUninit::uninit(),
-            constants,
+            entry,
             block_end: columns.end,
-            extracted: [0; 2],
-            saved_again: saved,
+            extracted: MaybeUninit::uninit(),
+            constants,
             further,
         })
     }
@@ -90,18 +71,8 @@ pub(super) struct Cell {
     c_end: *mut i32,
     /// `r9`
     h_end: *mut i16,
-    /// `r10`
-    table: *const u32,
-    /// `r11`
-    #[cfg(kernel_dsp)]
-    fraction: u32,
-    /// `r11`
-    #[cfg(not(kernel_dsp))]
-    bases: *const i16,
-    /// `r12`
-    half_gate: u32,
-    /// `lr`
-    half_output: u32,
+    /// `r10`, `r11`, `r12`; set by the assembly.
+    fixed: MaybeUninit<[u32; 3]>,
 }
 
 impl Cell {
@@ -112,14 +83,7 @@ impl Cell {
             unit: (c.len() as i32).wrapping_neg(),
             c_end: c.as_mut_ptr_range().end,
             h_end: h.as_mut_ptr_range().end,
-            table: table_middle(),
-            #[cfg(kernel_dsp)]
-            fraction: 256 << 16,
-            // The high halfwords.
-            #[cfg(not(kernel_dsp))]
-            bases: table_middle().cast::<i16>().wrapping_add(1),
-            half_gate: 1 << 30,
-            half_output: 1 << 20,
+            fixed: MaybeUninit::uninit(),
         })
     }
 }

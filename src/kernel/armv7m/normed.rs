@@ -4,9 +4,12 @@ use core::arch::naked_asm;
 use core::mem::MaybeUninit;
 
 use super::form::Further;
-use super::frame::{Cell, Saved};
-use crate::arithmetic::{LstmInt8, Normalizer};
+use super::frame::Cell;
+use crate::arithmetic::{CENTERED, LstmInt8, Normalizer};
 use crate::network::Form;
+
+/// Callee-saved registers, for as long as the assembly runs.
+type Saved = MaybeUninit<[u32; 9]>;
 
 /// Arguments of [`cells`]. The first four words go in `r0`-`r3`; offsets of the others from the stack pointer are told.
 #[repr(C)]
@@ -31,9 +34,9 @@ struct Frame {
     down: u32,
     /// 24
     cell: Cell,
-    /// 52
+    /// 48
     saved_again: *mut Saved,
-    /// 56
+    /// 52
     further: MaybeUninit<Further>,
 }
 
@@ -81,6 +84,7 @@ unsafe extern "C" fn cells<F: Form>(frame: Frame) {
     naked_asm!(
         cpu!(),
         "stm r1, {{r4-r11, lr}}",
+        fixed!("36"),
         "10: ldm sp, {{r7, r8, r9, r10, r11, r12}}",
         "ldm r7!, {{r3, r4, r5, r6}}",
         // (N z - S1) shifted, times the root.
@@ -108,16 +112,17 @@ unsafe extern "C" fn cells<F: Form>(frame: Frame) {
         add!("r6", "r6", "r12"),
         "stm sp, {{r7, r8}}",
         "add r1, sp, #24",
-        "ldm r1, {{r7, r8, r9, r10, r11, r12, lr}}",
+        "ldm r1, {{r7, r8, r9, r10, r11, r12}}",
         cell!(),
         "adds r7, #1",
         "str r7, [sp, #24]",
         "bne 10b",
-        "ldr r1, [sp, #52]",
+        "ldr r1, [sp, #48]",
         "ldm r1, {{r4-r11, pc}}",
         kept = const F::FORM.kept as u32,
         cell = const F::CELL as u32,
         hidden = const F::HIDDEN as u32,
-        further = const 56,
+        further = const 52,
+        table = sym CENTERED,
     )
 }

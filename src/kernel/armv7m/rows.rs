@@ -3,7 +3,7 @@
 use core::arch::naked_asm;
 use core::mem::MaybeUninit;
 
-use super::frame::{Columns, Products, Saved};
+use super::frame::{Columns, Products};
 use crate::arithmetic::{Rows, Sums};
 
 /// Constants of [`rows`].
@@ -47,12 +47,11 @@ pub(super) fn fill_alone(rows: &Rows<'_>, columns: Columns<'_>, z: &mut [[i32; 4
 
 #[inline(always)]
 fn run(rows: &Rows<'_>, columns: Columns<'_>, bound: u32, sums: bool, z: &mut [[i32; 4]]) -> Option<Outcome> {
-    let mut saved = Saved::uninit();
     let mut outcome = MaybeUninit::<Outcome>::uninit();
     let units = z.len();
     let place = z.as_mut_ptr_range();
     let sink = Sink { place: [place.start, place.end], first: 0, second: [0; 2], bound, then: sums.into() };
-    let frame = Products::new(rows, units, columns, &mut saved, sink, outcome.as_mut_ptr())?;
+    let frame = Products::new(rows, units, columns, sink, outcome.as_mut_ptr())?;
     // SAFETY: `Products` holds as many units as the stream has and `z` takes; the stream was checked to hold them whole when it was
     // bound, their blocks with all columns once. `outcome` is written before the assembly returns.
     Some(unsafe {
@@ -71,15 +70,16 @@ unsafe extern "C" fn rows_and_sums(frame: Products<Sink, *mut Outcome>) {
     naked_asm!(
         cpu!(),
         enter!(),
-        "ldr r2, [sp, #32]",
+        "ldr r2, [sp, #80]",
         "adr r3, 44f",
         "ldr r3, [r3, r2, lsl #2]",
-        "str r3, [sp, #32]",
+        "str r3, [sp, #80]",
         "10:",
         products!(),
-        "ldm sp, {{r1, r2, r7, r8, r9, r10, r11, r12, pc}}",
+        "add r1, sp, #56",
+        "ldm r1, {{r7, r8, r9, r10, r11, r12, pc}}",
         "42: stm r7!, {{r3, r4, r5, r6}}",
-        "str r7, [sp, #8]",
+        "str r7, [sp, #56]",
         "cmp r7, r8",
         "bne 10b",
         "b 45f",
@@ -94,15 +94,15 @@ unsafe extern "C" fn rows_and_sums(frame: Products<Sink, *mut Outcome>) {
         "smlal r10, r11, r6, r6",
         "cmp r11, r12",
         "bhs 40f",
-        "41: add r2, sp, #8",
+        "41: add r2, sp, #56",
         "stm r2, {{r7, r8, r9, r10, r11}}",
         "cmp r7, r8",
         "bne 10b",
-        "45: ldr r2, [sp, #52]",
+        "45: ldr r2, [sp, #84]",
         "stm r2, {{r9, r10, r11, r12}}",
         leave!(),
         "40: mvn r12, #0",
-        "str r12, [sp, #28]",
+        "str r12, [sp, #76]",
         "b 41b",
         ".p2align 2",
         "44: .word 42b+1, 43b+1",

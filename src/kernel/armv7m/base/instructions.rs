@@ -90,3 +90,10 @@ macro_rules! segment {
         )
     };
 }
+
+/// What [`segment`] reads in `r11`.
+macro_rules! fixed_r11 {
+    () => {
+        "add r11, r10, #2\n"
+    };
+}

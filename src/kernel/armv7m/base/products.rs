@@ -78,32 +78,33 @@ macro_rules! four_columns {
 /// A unit's accumulators times their multipliers: `i f g o` in `r3 r4 r5 r6`. Falls out at its end; `r7`-`r12` and `lr` are used up.
 ///
 /// A block is entered in the middle where it has an odd number of groups of four columns. The compared address is the last column's end
-/// where it is the unit's only block. Where there are several it is a byte or two less, so that `bhi` is taken.
+/// where it is the unit's only block. Where there are several it is a byte or two less, and its bit 1 is set.
 ///
-/// Where columns are in blocks, a unit enters at 29, which reads the block's word `2*columns - k`, k the bytes that the compared address
+/// Where columns are in blocks, each begins at 29, which reads its word `2*columns - k`, k the bytes that the compared address
 /// is less.
 macro_rules! products {
     () => {
         concat!(
             "ldm r0!, {{r8, r9, r10, r11}}\n",
-            "ldr r3, [sp, #36]\n",
-            "ldm sp, {{r1, pc}}\n",
+            "ldm sp, {{r1, r2, r3}}\n",
+            "cbnz r2, 32f\n",
+            "strd r2, r2, [sp, #48]\n",
+            "b 29f\n",
             // The end of one of several blocks: A += (R - B) >> 8.
-            "30: sub r8, r8, r9\n",
-            "sub r10, r10, r11\n",
-            "ldrd r4, r5, [sp, #40]\n",
-            "lsls r2, r3, #31\n",
+            "30: ldrd r4, r5, [sp, #48]\n",
             "add r8, r4, r8, asr #8\n",
             "add r10, r5, r10, asr #8\n",
             "bpl 31f\n",
             // The next block: R begins as B, which runs through.
-            "strd r8, r10, [sp, #40]\n",
+            "strd r8, r10, [sp, #48]\n",
             "mov r8, r9\n",
             "mov r10, r11\n",
             "29: ldr r3, [r0], #4\n",
             "adds r2, r3, #2\n",
+            "lsrs r2, r2, #2\n",
             "adds r3, r3, r1\n",
-            "lsls r2, r2, #29\n",
+            // Bit 1 tells whether the groups of four columns are odd in number.
+            "32: lsls r2, r2, #31\n",
             "bcs 21f\n",
             "20:\n",
             four_columns!(),
@@ -111,9 +112,10 @@ macro_rules! products {
             four_columns!(),
             "cmp r1, r3\n",
             "blo 20b\n",
-            "bhi 30b\n",
             "sub r8, r8, r9\n",
             "sub r10, r10, r11\n",
+            "lsls r2, r3, #31\n",
+            "bcs 30b\n",
             "ldm r0!, {{r3, r4, r5, r6}}\n",
             "28:\n",
             multiply_high!("r3", "r3", "r8", "r2"),
@@ -124,20 +126,9 @@ macro_rules! products {
     };
 }
 
-/// What is out of the way: where units enter, and the end of the last of several blocks.
+/// What is out of the way: the end of the last of several blocks.
 macro_rules! blocks {
     () => {
-        concat!(
-            ".p2align 2\n",
-            // By the groups of four columns, modulo 4, where they are one block; then units in blocks.
-            "26: .word 20b+1, 21b+1, 20b+1, 21b+1, 29b+1\n",
-            // The last of several blocks.
-            "31: movs r2, #0\n",
-            "strd r2, r2, [sp, #40]\n",
-            "ldm r0!, {{r3, r4, r5, r6}}\n",
-            "lsls r3, r3, #8\n",
-            "lsls r5, r5, #8\n",
-            "b 28b\n",
-        )
+        concat!("31: ldm r0!, {{r3, r4, r5, r6}}\n", "lsls r3, r3, #8\n", "lsls r5, r5, #8\n", "b 28b\n",)
     };
 }

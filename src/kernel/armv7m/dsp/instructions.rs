@@ -52,3 +52,10 @@ macro_rules! segment {
         )
     };
 }
+
+/// What [`segment`] reads in `r11`.
+macro_rules! fixed_r11 {
+    () => {
+        "mov r11, #0x01000000\n"
+    };
+}

@@ -51,34 +51,39 @@ macro_rules! four_columns {
 /// A unit's accumulators times their multipliers: `i f g o` in `r3 r4 r5 r6`. Falls out at its end; `r7`-`r12` and `lr` are used up.
 ///
 /// A block is entered where as many columns are left of sixteen as it has beyond a multiple of them. The compared address is the last
-/// column's end where it is the unit's only block. Where there are several it is a byte or two less, so that `bhi` is taken.
+/// column's end where it is the unit's only block. Where there are several it is a byte or two less, and its bit 1 is set.
 ///
-/// Where columns are in blocks, a unit enters at 29, which reads the block's word `2*columns - k`, k the bytes that the compared address
+/// Where columns are in blocks, each begins at 29, which reads its word `2*columns - k`, k the bytes that the compared address
 /// is less. A quarter of that, rounded down, tells the entry: 2 g, or 2 g - 1, of g groups of four columns.
 macro_rules! products {
     () => {
         concat!(
             "ldm r0!, {{r3, r4, r5, r6}}\n",
-            "ldm sp, {{r1, pc}}\n",
+            "ldrd r1, r2, [sp]\n",
+            "cbnz r2, 32f\n",
+            "strd r2, r2, [sp, #48]\n",
+            "b 29f\n",
             // The end of one of several blocks: A += (R - B) >> 8.
-            "30: subs r3, r3, r4\n",
-            "subs r5, r5, r6\n",
-            "ldrd r7, r8, [sp, #40]\n",
-            "lsls r2, r2, #31\n",
+            "30: ldrd r7, r8, [sp, #48]\n",
             "add r3, r7, r3, asr #8\n",
             "add r5, r8, r5, asr #8\n",
             "bpl 31f\n",
             // The next block: R begins as B, which runs through.
-            "strd r3, r5, [sp, #40]\n",
+            "strd r3, r5, [sp, #48]\n",
             "mov r3, r4\n",
             "mov r5, r6\n",
             "29: ldr r2, [r0], #4\n",
-            "add r7, r1, r2\n",
+            "adds r7, r1, r2\n",
+            "str r7, [sp, #8]\n",
             "ubfx r2, r2, #2, #3\n",
-            "str r7, [sp, #36]\n",
-            "tbh [pc, r2, lsl #1]\n",
-            "27: .hword (20f-27b)/2, (25f-27b)/2, (25f-27b)/2, (22f-27b)/2\n",
-            ".hword (22f-27b)/2, (24f-27b)/2, (24f-27b)/2, (20f-27b)/2\n",
+            "32: tbb [pc, r2]\n",
+            "27: .byte (20f-27b)/2, (25f-27b)/2, (25f-27b)/2, (22f-27b)/2, (22f-27b)/2\n",
+            ".byte (24f-27b)/2, (24f-27b)/2, (20f-27b)/2, (20f-27b)/2, 0\n",
+            // Odd groups of four columns.
+            "24: ldm r1!, {{r8, r9}}\n",
+            "b 21f\n",
+            "25: ldm r1!, {{r8, r9}}\n",
+            "b 23f\n",
             "20: ldm r1!, {{r2, r7, r8, r9}}\n",
             four_columns!("r2", "r7"),
             "21:\n",
@@ -87,12 +92,13 @@ macro_rules! products {
             four_columns!("r2", "r7"),
             "23:\n",
             four_columns!("r8", "r9"),
-            "ldr r2, [sp, #36]\n",
+            "ldr r2, [sp, #8]\n",
             "cmp r1, r2\n",
             "blo 20b\n",
-            "bhi 30b\n",
             "subs r3, r3, r4\n",
             "subs r5, r5, r6\n",
+            "lsls r2, r2, #31\n",
+            "bcs 30b\n",
             "ldm r0!, {{r7, r8, r9, r10}}\n",
             "28: smmulr r3, r3, r7\n",
             "smmulr r4, r4, r8\n",
@@ -102,24 +108,9 @@ macro_rules! products {
     };
 }
 
-/// What is out of the way: entries for odd groups of four columns, and the end of the last of several blocks.
+/// What is out of the way: the end of the last of several blocks.
 macro_rules! blocks {
     () => {
-        concat!(
-            "24: ldm r1!, {{r8, r9}}\n",
-            "b 21b\n",
-            "25: ldm r1!, {{r8, r9}}\n",
-            "b 23b\n",
-            ".p2align 2\n",
-            // By the groups of four columns, modulo 4, where they are one block; then units in blocks.
-            "26: .word 20b+1, 25b+1, 22b+1, 24b+1, 29b+1\n",
-            // The last of several blocks.
-            "31: movs r2, #0\n",
-            "strd r2, r2, [sp, #40]\n",
-            "ldm r0!, {{r7, r8, r9, r10}}\n",
-            "lsls r7, r7, #8\n",
-            "lsls r9, r9, #8\n",
-            "b 28b\n",
-        )
+        concat!("31: ldm r0!, {{r7, r8, r9, r10}}\n", "lsls r7, r7, #8\n", "lsls r9, r9, #8\n", "b 28b\n",)
     };
 }
