@@ -173,8 +173,9 @@ impl Block<f32> for Avx2Block {
 // SAFETY, throughout: as above, and `self` proves the features.
 impl Simd<f32> for Avx2 {
     type Block = Avx2Block;
-    const ROWS: usize = 3;
-    const COLUMNS: usize = 2;
+    // Twelve registers of sums, two of weights and a factor: all but one of the sixteen.
+    const ROWS: usize = 6;
+    const COLUMNS: usize = 1;
 
     #[inline(always)]
     fn splat(self, value: f32) -> Avx2Block {
