@@ -80,11 +80,11 @@ fn some_gates<R: Real, S: Simd<R>, const M: usize, const G: usize>(
     }
 }
 
-/// Bias gradients: `gradients[n] += sum over steps and rows of deltas[n][row]`, the same sum to each of several biases.
+/// Bias gradients: `gradients[n] += sum over steps and rows of deltas[n][row]`.
 #[derive(Debug)]
-pub struct GatherBiases<'s, 'g, R> {
-    /// Biases, each `[N]`.
-    pub gradients: &'s mut [&'g mut [Row<R>]],
+pub struct GatherBiases<'s, R> {
+    /// `[N]`
+    pub gradients: &'s mut [Row<R>],
     /// `[steps][N][rows]`
     pub deltas: &'s [Row<R>],
     /// N
@@ -93,7 +93,7 @@ pub struct GatherBiases<'s, 'g, R> {
     pub rows: usize,
 }
 
-impl<R: Real> Kernel<R> for GatherBiases<'_, '_, R> {
+impl<R: Real> Kernel<R> for GatherBiases<'_, R> {
     type Output = ();
 
     #[inline(always)]
@@ -108,13 +108,11 @@ impl<R: Real> Kernel<R> for GatherBiases<'_, '_, R> {
                     }
                 }
             }
-            for gradients in self.gradients.iter_mut() {
-                let mut gradient = load_row(simd, &gradients[block]);
-                for gate in 0..4 {
-                    gradient[gate] = gradient[gate] + sums[gate];
-                }
-                store_row(gradient, &mut gradients[block]);
+            let mut gradient = load_row(simd, &self.gradients[block]);
+            for gate in 0..4 {
+                gradient[gate] = gradient[gate] + sums[gate];
             }
+            store_row(gradient, &mut self.gradients[block]);
         }
     }
 }

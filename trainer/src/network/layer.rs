@@ -4,7 +4,8 @@
 //! N' counts the blocks of the layer's inputs, G the copies of what a matrix multiplies: 4 where the gates have masks of their own.
 
 use super::buffer::Buffer;
-use super::gather::{GATHER_ROWS, Gather, GatherBiases};
+use super::deltas::Deltas;
+use super::gather::{Gather, GatherBiases};
 use super::inputs::{Inputs, Source};
 use super::kernel::Width;
 use super::kernel::prefetch::prefetch;
@@ -69,7 +70,7 @@ pub struct Layer<R> {
     /// N'
     input_blocks: usize,
     inputs: Inputs<R>,
-    /// Activated gates, `[T][N][B]`; the backward pass overwrites them with the pre-activations' gradients.
+    /// Activated gates, `[T][N][B]`.
     gates: Buffer<Row<R>>,
     /// `[T+1][B][N]`, from the initial zero state on.
     c: Buffer<Lanes<R>>,
@@ -79,7 +80,9 @@ pub struct Layer<R> {
     masked_h: Buffer<Lanes<R>>,
     /// tanh of the cell state that the output reads, `[T][B][N]`.
     tanh_c: Buffer<Lanes<R>>,
-    /// Of layer norm; its gradients of products take the place of the pre-activations' in products further back.
+    /// Gradients of the pre-activations; empty with layer norm, which has those of its products instead.
+    deltas: Deltas<R>,
+    /// Of layer norm.
     norm: Option<NormBuffers<R>>,
     /// Gradient of c on its way back, `[B][N]`.
     d_c: Buffer<Lanes<R>>,
@@ -115,6 +118,7 @@ impl<R: Real> Layer<R> {
             h: Buffer::new((steps + 1) * rows * n),
             masked_h: Buffer::new((steps + 1) * recurrent_copies * rows * n),
             tanh_c: Buffer::new(steps * rows * n),
+            deltas: Deltas::new(if norm.is_none() { (steps, rows) } else { (0, 0) }, n),
             norm: norm.map(|norm| NormBuffers::new(norm, hidden, (steps, rows))),
             d_c: Buffer::new(rows * n),
             d_h: Buffer::new(rows * n),
@@ -221,14 +225,15 @@ impl<R: Real> Layer<R> {
         let copies = self.recurrent_masks.copies();
         let recurrent = if copies > 0 { &self.masked_h } else { &self.h };
         let recurrent = Operand::new(recurrent.as_flattened(), (self.sizes.hidden, n * LANES), rows, copies.max(1));
-        let mut gathered = steps;
+        match &mut self.norm {
+            Some(norm) => norm.begin_back((steps, rows), n),
+            None => self.deltas.begin((steps, rows), n),
+        }
         for time in (0..steps).rev() {
             if time > 0 {
                 self.prefetch(time - 1, size);
             }
-            let (gates, later) = self.gates[time * size..].split_at_mut(size);
             let last = time + 1 == steps;
-            let later = if last { &[] } else { &later[..size] };
             let mut step = BackwardStep {
                 time,
                 last,
@@ -241,7 +246,7 @@ impl<R: Real> Layer<R> {
                     Upstream::Every(all) => Some(&all[time * size..][..size]),
                     Upstream::Last(d_last) => last.then_some(d_last),
                 },
-                gates,
+                gates: &self.gates[time * size..][..size],
                 c_before: &self.c[time * size..][..size],
                 tanh_c: &self.tanh_c[time * size..][..size],
                 d_c: &mut self.d_c[..size],
@@ -251,13 +256,16 @@ impl<R: Real> Layer<R> {
                 (Some(norm), Some(params), Some(gradients)) => {
                     R::norm_backward(width, NormBackward { norm, step: &mut step, params, gradients });
                 }
-                _ => R::backward(width, Backward { step: &mut step, later }),
+                _ => {
+                    let (deltas, later) = self.deltas.step_back();
+                    R::backward(width, Backward { step: &mut step, deltas, later: if last { &[] } else { later } });
+                }
             }
-            let (d_x, d_h) = self.norm.as_ref().map_or((&self.gates[..], &self.gates[..]), NormBuffers::deltas);
+            let (d_x, d_h) = self.norm.as_ref().map_or((&self.deltas, &self.deltas), NormBuffers::deltas);
             if self.sizes.above {
                 let input = rows * self.input_blocks;
                 let back = Back {
-                    deltas: &d_x[time * size..][..size],
+                    deltas: d_x.current(),
                     rows,
                     panels: &transposed.w,
                     blocks: self.input_blocks,
@@ -265,19 +273,24 @@ impl<R: Real> Layer<R> {
                 };
                 R::backward_inputs(width, BackwardInputs { back, d_x: &mut self.d_x[time * input..][..input] });
             }
-            if (gathered - time) * rows >= GATHER_ROWS || time == 0 {
-                let steps = time * size..gathered * size;
-                let (deltas, d_x, d_h) = (&self.gates[steps.clone()], &d_x[steps.clone()], &d_h[steps]);
-                let gather =
-                    |gradients, operand, deltas| R::gather(width, Gather { gradients, operand, deltas, blocks: n, rows });
+            if d_x.full() || time == 0 {
+                let gather = |gradients, operand, deltas: &Deltas<R>| {
+                    R::gather(width, Gather { gradients, operand, deltas: deltas.pending(), blocks: n, rows });
+                };
                 gather(gradients.w, x.from(time), d_x);
                 gather(gradients.u, recurrent.from(time), d_h);
-                match (&self.norm, &mut gradients.norm) {
-                    (Some(norm), Some(inner)) => norm.gather_biases(width, gradients.b, inner, (deltas, d_x), rows),
-                    _ => R::gather_biases(width, GatherBiases { gradients: &mut [gradients.b], deltas, blocks: n, rows }),
+                match &mut self.norm {
+                    Some(norm) => norm.products.iter_mut().for_each(|product| product.deltas.empty()),
+                    None => {
+                        let deltas = self.deltas.pending();
+                        R::gather_biases(width, GatherBiases { gradients: gradients.b, deltas, blocks: n, rows });
+                        self.deltas.empty();
+                    }
                 }
-                gathered = time;
             }
+        }
+        if let (Some(norm), Some(inner)) = (&self.norm, &mut gradients.norm) {
+            norm.add_biases(gradients.b, inner);
         }
     }
 }

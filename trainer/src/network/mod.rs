@@ -31,6 +31,8 @@
 pub mod activations;
 pub mod buffer;
 pub mod cell;
+pub mod centered;
+pub mod deltas;
 pub mod gather;
 pub mod head;
 pub mod init;
@@ -43,6 +45,7 @@ pub mod norm;
 pub mod norm_buffers;
 pub mod norm_cell;
 pub mod norm_head;
+pub mod norm_product;
 pub mod norm_step;
 pub mod params;
 pub mod part;

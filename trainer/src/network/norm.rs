@@ -1,58 +1,31 @@
-//! Layer norm of one row (Ba et al., arXiv 1607.06450, eq. 4), without gain and shift: `z^ = (z - mean)/sqrt(variance + ε)`, and its
-//! gradient. Population variance, over the real units of a row; padded units take no part and stay zero.
+//! Layer norm of rows (Ba et al., arXiv 1607.06450, eq. 4), without gain and shift: `z^ = (z - mean)/sqrt(variance + ε)`, and its
+//! gradient. Population variance, over the real units of a row; padded units take no part and stay zero. The norm on c and that before
+//! the head; those on pre-activations are in [`crate::network::norm_product`].
 //!
-//! A row's values lie in blocks with G gates each: four for pre-activations, one for the cell. Statistics are over all of them, or
-//! over each gate's alone. Sums run over blocks, then over gates, and then over lanes as one fixed tree: the same bits for every
-//! vector width.
+//! Rows lie one after the other, `[M][N]`. Sums run over blocks, and then over lanes as one fixed tree: the same bits for every vector
+//! width.
 
 use super::kernel::{Block, Simd};
 use super::lanes::{LANES, Lanes};
 use super::masks::real_units;
 use super::real::Real;
 
-/// Where the blocks of some rows lie in a buffer.
-#[derive(Clone, Copy, Debug)]
-pub struct Places {
-    /// The first row's first block.
-    pub first: usize,
-    /// From a row to the next.
-    pub row: usize,
-    /// From a block to the next.
-    pub block: usize,
-}
-
-impl Places {
-    /// The place of a block.
-    #[inline(always)]
-    pub fn at(self, row: usize, block: usize) -> usize {
-        self.first + row * self.row + block * self.block
-    }
-}
-
 /// What statistics are taken over.
 #[derive(Clone, Copy, Debug)]
 pub struct Scope<R> {
     /// H
     pub units: usize,
-    /// Each gate for itself?
-    pub per_gate: bool,
     /// ε
     pub epsilon: R,
 }
 
-/// A row's statistics, one for each gate.
-#[derive(Clone, Copy, Debug)]
-pub struct Statistics<R, const G: usize> {
-    /// Means.
-    pub means: [R; G],
+/// A row's statistics.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Statistics<R> {
+    /// Its mean.
+    pub mean: R,
     /// `1/sqrt(variance + ε)`
-    pub scales: [R; G],
-}
-
-impl<R: Real, const G: usize> Default for Statistics<R, G> {
-    fn default() -> Self {
-        Statistics { means: [R::ZERO; G], scales: [R::ZERO; G] }
-    }
+    pub scale: R,
 }
 
 impl<R: Real> Scope<R> {
@@ -61,35 +34,13 @@ impl<R: Real> Scope<R> {
         self.units.div_ceil(LANES)
     }
 
-    /// Means of M rows from the sums over each gate's units.
+    /// Means of M rows from the sums over their units.
     #[inline(always)]
-    fn means<B: Block<R>, const M: usize, const G: usize>(self, sums: [[B; G]; M]) -> [[R; G]; M] {
-        let mut means = [[R::ZERO; G]; M];
-        if self.per_gate || G == 1 {
-            let share = R::ONE / R::from_f64(self.units as f64);
-            for gate in 0..G {
-                let mut column = [sums[0][gate]; M];
-                for m in 1..M {
-                    column[m] = sums[m][gate];
-                }
-                let totals = B::sums(column);
-                for m in 0..M {
-                    means[m][gate] = totals[m] * share;
-                }
-            }
-        } else {
-            let share = R::ONE / R::from_f64((G * self.units) as f64);
-            let mut column = [sums[0][0]; M];
-            for m in 0..M {
-                column[m] = sums[m][0];
-                for gate in 1..G {
-                    column[m] = column[m] + sums[m][gate];
-                }
-            }
-            let totals = B::sums(column);
-            for m in 0..M {
-                means[m] = [totals[m] * share; G];
-            }
+    fn means<B: Block<R>, const M: usize>(self, sums: [B; M]) -> [R; M] {
+        let share = R::ONE / R::from_f64(self.units as f64);
+        let mut means = B::sums(sums);
+        for mean in &mut means {
+            *mean = *mean * share;
         }
         means
     }
@@ -97,76 +48,50 @@ impl<R: Real> Scope<R> {
     /// The statistics of M rows: together, because each takes a chain of sums, a division, a root, and the processor can run several
     /// of them at once.
     #[inline(always)]
-    pub fn statistics<S: Simd<R>, const M: usize, const G: usize>(
-        self,
-        simd: S,
-        z: &[[Lanes<R>; G]],
-        places: Places,
-    ) -> [Statistics<R, G>; M] {
-        let mut sums = [[simd.splat(R::ZERO); G]; M];
+    pub fn statistics<S: Simd<R>, const M: usize>(self, simd: S, z: &[Lanes<R>]) -> [Statistics<R>; M] {
+        let n = self.blocks();
+        let mut sums = [simd.splat(R::ZERO); M];
         for m in 0..M {
-            for block in 0..self.blocks() {
-                let z = &z[places.at(m, block)];
-                for gate in 0..G {
-                    sums[m][gate] = sums[m][gate] + simd.load(&z[gate]);
-                }
+            for block in 0..n {
+                sums[m] = sums[m] + simd.load(&z[m * n + block]);
             }
         }
         let means = self.means(sums);
-        let mut squares = [[simd.splat(R::ZERO); G]; M];
+        let mut squares = [simd.splat(R::ZERO); M];
         for m in 0..M {
-            for block in 0..self.blocks() {
-                let (z, real) = (&z[places.at(m, block)], real_units(self.units, block));
-                for gate in 0..G {
-                    let centered = only(real, simd.load(&z[gate]) - simd.splat(means[m][gate]));
-                    squares[m][gate] = centered.mul_add(centered, squares[m][gate]);
-                }
+            for block in 0..n {
+                let centered = simd.load(&z[m * n + block]) - simd.splat(means[m]);
+                let centered = only(real_units(self.units, block), centered);
+                squares[m] = centered.mul_add(centered, squares[m]);
             }
         }
-        let variances = self.means(squares);
+        let scales = reciprocal_roots(self.means(squares), self.epsilon);
         let mut statistics = [Statistics::default(); M];
         for m in 0..M {
-            statistics[m].means = means[m];
-        }
-        // Roots and divisions are slow: one of each where the gates share it, and those of all rows in one vector.
-        let distinct = if self.per_gate { G } else { 1 };
-        for gate in 0..G {
-            let mut column = [R::ZERO; M];
-            for m in 0..M {
-                column[m] = if gate < distinct { variances[m][gate] + self.epsilon } else { statistics[m].scales[0] };
-            }
-            if gate < distinct {
-                for root in &mut column {
-                    *root = root.sqrt();
-                }
-                for root in &mut column {
-                    *root = R::ONE / *root;
-                }
-            }
-            for m in 0..M {
-                statistics[m].scales[gate] = column[m];
-            }
+            statistics[m] = Statistics { mean: means[m], scale: scales[m] };
         }
         statistics
     }
 
     /// `z^` of a block.
     #[inline(always)]
-    pub fn normalize<S: Simd<R>, const G: usize>(
-        self,
-        simd: S,
-        z: [S::Block; G],
-        statistics: &Statistics<R, G>,
-        block: usize,
-    ) -> [S::Block; G] {
-        let real = real_units(self.units, block);
-        let mut normalized = [simd.splat(R::ZERO); G];
-        for gate in 0..G {
-            let centered = z[gate] - simd.splat(statistics.means[gate]);
-            normalized[gate] = only(real, centered * simd.splat(statistics.scales[gate]));
-        }
-        normalized
+    pub fn normalize<S: Simd<R>>(self, simd: S, z: S::Block, statistics: &Statistics<R>, block: usize) -> S::Block {
+        let centered = z - simd.splat(statistics.mean);
+        only(real_units(self.units, block), centered * simd.splat(statistics.scale))
     }
+}
+
+/// `1/sqrt(variance + ε)` of each: roots and divisions are slow, and so those of all rows are in one vector.
+#[inline(always)]
+pub fn reciprocal_roots<R: Real, const M: usize>(variances: [R; M], epsilon: R) -> [R; M] {
+    let mut column = variances;
+    for value in &mut column {
+        *value = (*value + epsilon).sqrt();
+    }
+    for value in &mut column {
+        *value = R::ONE / *value;
+    }
+    column
 }
 
 /// Zero beyond the real units; a whole block has no need of it.
@@ -175,64 +100,48 @@ fn only<R: Real, B: Block<R>>(real: u16, block: B) -> B {
     if real == u16::MAX { block } else { B::select(real, block, block.constant(R::ZERO)) }
 }
 
-/// The gradients of the outputs of one norm, `y = gain * z^ + shift`, and what they are taken back through.
+/// The gain of a norm, `y = gain * z^ + shift`, and what its gradients are taken back through.
 #[derive(Clone, Copy, Debug)]
-pub struct NormBack<'a, R, const G: usize> {
-    /// Gradients of y.
-    pub d_y: &'a [[Lanes<R>; G]],
-    /// Where the first of some rows lies in them.
-    pub places: Places,
+pub struct NormBack<'a, R> {
     /// `[N]`
-    pub gain: &'a [[Lanes<R>; G]],
+    pub gain: &'a [Lanes<R>],
     /// What the statistics were taken over.
     pub scope: Scope<R>,
 }
 
 /// What the gradients of a whole row come to, with `d = gain * d_y`.
-#[derive(Clone, Copy, Debug)]
-pub struct BackMeans<R, const G: usize> {
+#[derive(Clone, Copy, Debug, Default)]
+pub struct BackMeans<R> {
     /// `mean d`
-    d: [R; G],
+    d: R,
     /// `mean(d * z^)`
-    products: [R; G],
+    products: R,
 }
 
-impl<R: Real, const G: usize> Default for BackMeans<R, G> {
-    fn default() -> Self {
-        BackMeans { d: [R::ZERO; G], products: [R::ZERO; G] }
-    }
-}
-
-impl<R: Real, const G: usize> NormBack<'_, R, G> {
-    /// The means of M rows; adds to the gain's gradient, row by row.
+impl<R: Real> NormBack<'_, R> {
+    /// The means of M rows, from the gradients of y and from z^, both `[M][N]`; adds to the gain's gradient, row by row.
     #[inline(always)]
     pub fn means<S: Simd<R>, const M: usize>(
         &self,
         simd: S,
-        z: &[[Lanes<R>; G]],
-        places: Places,
-        d_gain: &mut [[Lanes<R>; G]],
-    ) -> [BackMeans<R, G>; M] {
-        let NormBack { d_y, places: from, gain, scope } = *self;
-        let (mut sums, mut products) = ([[simd.splat(R::ZERO); G]; M], [[simd.splat(R::ZERO); G]; M]);
-        for gate in 0..G {
-            let (mut sum, mut product) = ([simd.splat(R::ZERO); M], [simd.splat(R::ZERO); M]);
-            for block in 0..scope.blocks() {
-                let (gain, mut d) = (simd.load(&gain[block][gate]), simd.load(&d_gain[block][gate]));
-                for m in 0..M {
-                    let (d_y, z) = (simd.load(&d_y[from.at(m, block)][gate]), simd.load(&z[places.at(m, block)][gate]));
-                    d = d_y.mul_add(z, d);
-                    let scaled = gain * d_y;
-                    sum[m] = sum[m] + scaled;
-                    product[m] = scaled.mul_add(z, product[m]);
-                }
-                d.store(&mut d_gain[block][gate]);
-            }
+        d_y: &[Lanes<R>],
+        z: &[Lanes<R>],
+        d_gain: &mut [Lanes<R>],
+    ) -> [BackMeans<R>; M] {
+        let n = self.scope.blocks();
+        let (mut sum, mut product) = ([simd.splat(R::ZERO); M], [simd.splat(R::ZERO); M]);
+        for block in 0..n {
+            let (gain, mut d) = (simd.load(&self.gain[block]), simd.load(&d_gain[block]));
             for m in 0..M {
-                (sums[m][gate], products[m][gate]) = (sum[m], product[m]);
+                let (d_y, z) = (simd.load(&d_y[m * n + block]), simd.load(&z[m * n + block]));
+                d = d_y.mul_add(z, d);
+                let scaled = gain * d_y;
+                sum[m] = sum[m] + scaled;
+                product[m] = scaled.mul_add(z, product[m]);
             }
+            d.store(&mut d_gain[block]);
         }
-        let (d, products) = (scope.means(sums), scope.means(products));
+        let (d, products) = (self.scope.means(sum), self.scope.means(product));
         let mut means = [BackMeans::default(); M];
         for m in 0..M {
             means[m] = BackMeans { d: d[m], products: products[m] };
@@ -240,25 +149,18 @@ impl<R: Real, const G: usize> NormBack<'_, R, G> {
         means
     }
 
-    /// From the gradients of y to those of z, in the place of z^, of one row: `d_z = (d - mean d - z^ * mean(d * z^)) / sqrt(variance + ε)`.
+    /// From the gradient of a block of y to that of z: `d_z = (d - mean d - z^ * mean(d * z^)) / sqrt(variance + ε)`.
     #[inline(always)]
     pub fn finish<S: Simd<R>>(
         &self,
         simd: S,
-        row: usize,
-        (means, scales): (&BackMeans<R, G>, &[R; G]),
-        z: &mut [[Lanes<R>; G]],
-        places: Places,
-    ) {
-        for block in 0..self.scope.blocks() {
-            let (d_y, z) = (&self.d_y[self.places.at(row, block)], &mut z[places.at(row, block)]);
-            let (gain, real) = (&self.gain[block], real_units(self.scope.units, block));
-            for gate in 0..G {
-                let d = simd.load(&gain[gate]) * simd.load(&d_y[gate]) - simd.splat(means.d[gate]);
-                let d = simd.load(&z[gate]).neg_mul_add(simd.splat(means.products[gate]), d);
-                only(real, simd.splat(scales[gate]) * d).store(&mut z[gate]);
-            }
-        }
+        block: usize,
+        (means, scale): (&BackMeans<R>, R),
+        (d_y, z): (S::Block, S::Block),
+    ) -> S::Block {
+        let d = simd.load(&self.gain[block]) * d_y - simd.splat(means.d);
+        let d = z.neg_mul_add(simd.splat(means.products), d);
+        only(real_units(self.scope.units, block), simd.splat(scale) * d)
     }
 }
 
@@ -271,107 +173,75 @@ mod tests {
 
     const EPSILON: f64 = 0.01;
     const UNITS: usize = 21;
-    const ROWS: usize = 3;
+    const SCOPE: Scope<f64> = Scope { units: UNITS, epsilon: EPSILON };
 
-    fn random(part: u64, count: usize) -> Vec<[Lanes<f64>; 4]> {
-        let value = |k: usize, gate: usize, u: usize| {
-            let unit = k / ROWS * LANES + u;
-            if unit < UNITS { Key::new(8).with(part).with((k * 64 + gate * 16 + u) as u64).normal() + 0.3 } else { 0.0 }
-        };
-        (0..count).map(|k| std::array::from_fn(|gate| std::array::from_fn(|u| value(k, gate, u)))).collect()
+    /// A row; padding is zero.
+    fn random(part: u64) -> [Lanes<f64>; 2] {
+        let value = |unit: usize| if unit < UNITS { Key::new(8).with(part).with(unit as u64).normal() + 0.3 } else { 0.0 };
+        std::array::from_fn(|block| std::array::from_fn(|u| value(block * LANES + u)))
     }
 
-    /// Normalizes a row in place.
-    fn normalize<const G: usize>(z: &mut [[Lanes<f64>; G]], places: Places, scope: Scope<f64>) -> [f64; G] {
-        let [statistics] = scope.statistics(Array, z, places);
-        for block in 0..scope.blocks() {
-            let normalized = scope.normalize(Array, z[places.at(0, block)].map(ArrayBlock), &statistics, block);
-            z[places.at(0, block)] = normalized.map(|block| block.0);
+    fn normalize(z: &mut [Lanes<f64>], scope: Scope<f64>) -> f64 {
+        let [statistics] = scope.statistics(Array, z);
+        for (block, z) in z.iter_mut().enumerate() {
+            *z = scope.normalize(Array, ArrayBlock(*z), &statistics, block).0;
         }
-        statistics.scales
-    }
-
-    /// One row's values, gate by gate.
-    fn values(z: &[[Lanes<f64>; 4]], places: Places) -> Vec<f64> {
-        (0..4).flat_map(|gate| (0..UNITS).map(move |unit| z[places.at(0, unit / 16)][gate][unit % 16])).collect()
-    }
-
-    /// The definition, over whole chunks of a row.
-    fn reference(row: &[f64], per_gate: bool) -> Vec<f64> {
-        let chunks = row.chunks(if per_gate { UNITS } else { row.len() });
-        chunks
-            .flat_map(|chunk| {
-                let n = chunk.len() as f64;
-                let mean = chunk.iter().sum::<f64>() / n;
-                let variance = chunk.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n;
-                chunk.iter().map(move |v| (v - mean) / (variance + EPSILON).sqrt())
-            })
-            .collect()
+        statistics.scale
     }
 
     #[test]
     fn rows_are_normalized_by_the_definition_and_padding_stays_zero() {
-        for per_gate in [false, true] {
-            let scope = Scope { units: UNITS, per_gate, epsilon: EPSILON };
-            let before = random(1, 2 * ROWS);
-            let mut z = before.clone();
-            let places = Places { first: 1, row: 1, block: ROWS };
-            normalize(&mut z, places, scope);
-            let expected = reference(&values(&before, places), per_gate);
-            let worst = values(&z, places).iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
-            assert!(worst < 1e-14, "{worst:e}");
-            assert!(z[places.at(0, 1)].iter().all(|lanes| lanes[UNITS - 16..].iter().all(|&v| v == 0.0)));
-            // Other rows are left alone.
-            assert_eq!((z[0], z[2], z[3], z[5]), (before[0], before[2], before[3], before[5]));
+        let before = random(1);
+        let mut z = before;
+        normalize(&mut z, SCOPE);
+        let row = &before.as_flattened()[..UNITS];
+        let mean = row.iter().sum::<f64>() / UNITS as f64;
+        let variance = row.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / UNITS as f64;
+        for (unit, &z) in z.as_flattened().iter().enumerate() {
+            let expected = if unit < UNITS { (row[unit] - mean) / (variance + EPSILON).sqrt() } else { 0.0 };
+            assert!((z - expected).abs() < 1e-14, "unit {unit}: {z} for {expected}");
         }
     }
 
     #[test]
     fn gradients_match_differences() {
-        for per_gate in [false, true] {
-            let scope = Scope { units: UNITS, per_gate, epsilon: EPSILON };
-            let (before, d_y, gain) = (random(1, 2 * ROWS), random(2, 2 * ROWS), random(3, 2));
-            let places = Places { first: 2, row: 1, block: ROWS };
-            // The loss is the sum of d_y * gain * z^.
-            let loss = |z: &[[Lanes<f64>; 4]], gain: &[[Lanes<f64>; 4]]| {
-                let mut z = z.to_vec();
-                normalize(&mut z, places, scope);
-                let gain = values(gain, Places { first: 0, row: 2, block: 1 });
-                values(&z, places).iter().zip(values(&d_y, places)).zip(gain).map(|((z, d), g)| z * d * g).sum::<f64>()
-            };
-            let mut z = before.clone();
-            let scales = normalize(&mut z, places, scope);
-            let mut d_gain = vec![[zeros(); 4]; 2];
-            let back = NormBack { d_y: &d_y, places, gain: &gain, scope };
-            let [means] = back.means(Array, &z, places, &mut d_gain);
-            back.finish(Array, 0, (&means, &scales), &mut z, places);
-            for unit in 0..UNITS {
-                for gate in 0..4 {
-                    let (block, u) = (unit / 16, unit % 16);
-                    let difference = |change: &dyn Fn(f64) -> f64| (change(1e-4) - change(-1e-4)) / 2e-4;
-                    let numeric = difference(&|offset| {
-                        let mut moved = before.clone();
-                        moved[places.at(0, block)][gate][u] += offset;
-                        loss(&moved, &gain)
-                    });
-                    assert!((z[places.at(0, block)][gate][u] - numeric).abs() < 1e-7);
-                    let numeric = difference(&|offset| {
-                        let mut moved = gain.clone();
-                        moved[block][gate][u] += offset;
-                        loss(&before, &moved)
-                    });
-                    assert!((d_gain[block][gate][u] - numeric).abs() < 1e-7);
-                }
-            }
-            assert!(z[places.at(0, 1)].iter().all(|lanes| lanes[UNITS - 16..].iter().all(|&v| v == 0.0)));
+        let (before, d_y, gain) = (random(1), random(2), random(3));
+        // The loss is the sum of d_y * gain * z^.
+        let loss = |z: &[Lanes<f64>; 2], gain: &[Lanes<f64>; 2]| {
+            let mut z = *z;
+            normalize(&mut z, SCOPE);
+            let (z, d, g) = (z.as_flattened(), d_y.as_flattened(), gain.as_flattened());
+            (0..UNITS).map(|unit| z[unit] * d[unit] * g[unit]).sum::<f64>()
+        };
+        let mut z = before;
+        let scale = normalize(&mut z, SCOPE);
+        let mut d_gain = [zeros(); 2];
+        let back = NormBack { gain: &gain, scope: SCOPE };
+        let [means] = back.means(Array, &d_y, &z, &mut d_gain);
+        for unit in 0..2 * LANES {
+            let (block, u) = (unit / LANES, unit % LANES);
+            let d = (ArrayBlock(d_y[block]), ArrayBlock(z[block]));
+            let analytic = back.finish(Array, block, (&means, scale), d).0[u];
+            let difference = |change: &dyn Fn(f64) -> f64| (change(1e-4) - change(-1e-4)) / 2e-4;
+            let numeric = difference(&|offset| {
+                let mut moved = before;
+                moved[block][u] += offset;
+                if unit < UNITS { loss(&moved, &gain) } else { 0.0 }
+            });
+            assert!((analytic - numeric).abs() < 1e-7, "unit {unit}");
+            let numeric = difference(&|offset| {
+                let mut moved = gain;
+                moved[block][u] += offset;
+                loss(&before, &moved)
+            });
+            assert!((d_gain[block][u] - numeric).abs() < 1e-7, "gain of unit {unit}");
         }
     }
 
     #[test]
     fn equal_values_are_normalized_to_zero() {
-        let mut z = vec![[[3.0; LANES]; 1]; 2];
-        let scope = Scope { units: 32, per_gate: false, epsilon: EPSILON };
-        let [scale] = normalize(&mut z, Places { first: 0, row: 2, block: 1 }, scope);
-        assert_eq!((z[0][0][5], scale), (0.0, 10.0));
+        let mut z = [[3.0; LANES]; 2];
+        let scale = normalize(&mut z, Scope { units: 32, epsilon: EPSILON });
+        assert_eq!((z[0][5], scale), (0.0, 10.0));
     }
 }

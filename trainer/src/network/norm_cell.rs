@@ -4,7 +4,7 @@ use super::buffer::Buffer;
 use super::kernel::prefetch::prefetch;
 use super::kernel::{Block, Simd};
 use super::lanes::Lanes;
-use super::norm::{BackMeans, NormBack, Places, Scope, Statistics};
+use super::norm::{BackMeans, NormBack, Scope, Statistics};
 use super::params::{NormGradients, NormParams};
 use super::real::Real;
 use super::shape::blocks;
@@ -15,23 +15,23 @@ pub struct CellNorm<R> {
     scope: Scope<R>,
     /// N
     blocks: usize,
-    /// Normalized cell, `[T][B][N]`; the backward pass overwrites it with the gradients of c.
+    /// Normalized cell, `[T][B][N]`.
     normalized: Buffer<Lanes<R>>,
     /// `[T][B]`
-    statistics: Vec<Statistics<R, 1>>,
-    /// Of gradients, one for each row of a stage.
-    means: Vec<BackMeans<R, 1>>,
+    statistics: Vec<Statistics<R>>,
+    /// Of gradients, `[B]`.
+    means: Vec<BackMeans<R>>,
 }
 
 impl<R: Real> CellNorm<R> {
-    /// For `count` rows of all steps together, so many of them in a stage, of a layer with `hidden` units.
-    pub fn new(hidden: usize, epsilon: R, count: usize, stage: usize) -> Self {
+    /// For up to `steps` and `rows` of a layer with `hidden` units.
+    pub fn new(hidden: usize, epsilon: R, (steps, rows): (usize, usize)) -> Self {
         CellNorm {
-            scope: Scope { units: hidden, per_gate: false, epsilon },
+            scope: Scope { units: hidden, epsilon },
             blocks: blocks(hidden),
-            normalized: Buffer::new(count * blocks(hidden)),
-            statistics: vec![Statistics::default(); count],
-            means: vec![BackMeans::default(); stage],
+            normalized: Buffer::new(steps * rows * blocks(hidden)),
+            statistics: vec![Statistics::default(); steps * rows],
+            means: vec![BackMeans::default(); rows],
         }
     }
 
@@ -40,16 +40,10 @@ impl<R: Real> CellNorm<R> {
         prefetch(&self.normalized[time * size..][..size]);
     }
 
-    /// Rows that follow each other, and so do their blocks.
-    fn places(&self) -> Places {
-        Places { first: 0, row: self.blocks, block: 1 }
-    }
-
     /// Takes the statistics of M rows of c, `[M][N]`; `index` counts steps and rows.
     #[inline(always)]
     pub fn statistics<S: Simd<R>, const M: usize>(&mut self, simd: S, index: usize, c: &[Lanes<R>]) {
-        let statistics = self.scope.statistics::<S, M, 1>(simd, c.as_chunks::<1>().0, self.places());
-        self.statistics[index..][..M].copy_from_slice(&statistics);
+        self.statistics[index..][..M].copy_from_slice(&self.scope.statistics::<S, M>(simd, c));
     }
 
     /// A block of a row of c to its norm, after [`CellNorm::statistics`].
@@ -62,13 +56,12 @@ impl<R: Real> CellNorm<R> {
         params: &NormParams<'_, R>,
         c: S::Block,
     ) -> S::Block {
-        let [normalized] = self.scope.normalize(simd, [c], &self.statistics[index], block);
+        let normalized = self.scope.normalize(simd, c, &self.statistics[index], block);
         normalized.store(&mut self.normalized[index * self.blocks + block]);
         simd.load(&params.gain_c[block]).mul_add(normalized, simd.load(&params.shift_c[block]))
     }
 
-    /// Takes the means of M rows of gradients of the norm, `[M][N]`, and adds to those of gain and shift; `row` is the first one's place in its
-    /// stage.
+    /// Takes the means of M rows of gradients of the norm, `[M][N]`, and adds to those of gain and shift; `index` counts steps and rows.
     #[inline(always)]
     pub fn means_back<S: Simd<R>, const M: usize>(
         &mut self,
@@ -85,30 +78,28 @@ impl<R: Real> CellNorm<R> {
             }
             sum.store(shift);
         }
-        let z = self.normalized[index * self.blocks..][..M * self.blocks].as_chunks::<1>().0;
-        let means = self.back(params, d_y).means::<S, M>(simd, z, self.places(), gradients.gain_c.as_chunks_mut::<1>().0);
+        let z = &self.normalized[index * self.blocks..][..M * self.blocks];
+        let means = self.back(params).means::<S, M>(simd, d_y, z, gradients.gain_c);
         self.means[row..][..M].copy_from_slice(&means);
     }
 
-    /// A row of gradients of the norm, `[N]`, to those of c, after [`CellNorm::means_back`].
+    /// The gradient of a block of a row of the norm to that of c, after [`CellNorm::means_back`].
     #[inline(always)]
     pub fn backward<S: Simd<R>>(
-        &mut self,
+        &self,
         simd: S,
         (index, row): (usize, usize),
+        block: usize,
         params: &NormParams<'_, R>,
-        d_y: &[Lanes<R>],
-    ) -> &[Lanes<R>] {
-        let (places, back) = (self.places(), self.back(params, d_y));
-        let z = &mut self.normalized[index * self.blocks..][..self.blocks];
-        let whole = (&self.means[row], &self.statistics[index].scales);
-        back.finish(simd, 0, whole, z.as_chunks_mut::<1>().0, places);
-        z
+        d_y: S::Block,
+    ) -> S::Block {
+        let z = simd.load(&self.normalized[index * self.blocks + block]);
+        let whole = (&self.means[row], self.statistics[index].scale);
+        self.back(params).finish(simd, block, whole, (d_y, z))
     }
 
-    /// Gradients of some rows of the norm, `[M][N]`.
     #[inline(always)]
-    fn back<'a>(&self, params: &NormParams<'a, R>, d_y: &'a [Lanes<R>]) -> NormBack<'a, R, 1> {
-        NormBack { d_y: d_y.as_chunks::<1>().0, places: self.places(), gain: params.gain_c.as_chunks::<1>().0, scope: self.scope }
+    fn back<'a>(&self, params: &NormParams<'a, R>) -> NormBack<'a, R> {
+        NormBack { gain: params.gain_c, scope: self.scope }
     }
 }

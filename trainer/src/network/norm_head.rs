@@ -2,23 +2,20 @@
 
 use super::kernel::{Block, Kernel, Simd, Width};
 use super::lanes::{Lanes, zeros};
-use super::norm::{NormBack, Places, Scope};
+use super::norm::{NormBack, Scope};
 use super::params::{HeadNormGradients, HeadNormParams};
 use super::real::Real;
 use super::shape::blocks;
-
-/// One row, whose blocks follow each other.
-const CONTIGUOUS: Places = Places { first: 0, row: 0, block: 1 };
 
 /// What the norm keeps from the forward pass for the backward pass.
 #[derive(Clone, Debug)]
 pub struct HeadNorm<R> {
     width: Width,
     scope: Scope<R>,
-    /// Normalized h, `[B][N]`; the backward pass overwrites it with the gradients of h.
+    /// Normalized h, `[B][N]`.
     normalized: Vec<Lanes<R>>,
     /// `1/sqrt(variance + ε)`, `[B]`.
-    scales: Vec<[R; 1]>,
+    scales: Vec<R>,
 }
 
 impl<R: Real> HeadNorm<R> {
@@ -26,9 +23,9 @@ impl<R: Real> HeadNorm<R> {
     pub fn new(width: Width, hidden: usize, epsilon: f64, rows: usize) -> Self {
         HeadNorm {
             width,
-            scope: Scope { units: hidden, per_gate: false, epsilon: R::from_f64(epsilon) },
+            scope: Scope { units: hidden, epsilon: R::from_f64(epsilon) },
             normalized: vec![zeros(); rows * blocks(hidden)],
-            scales: vec![[R::ZERO]; rows],
+            scales: vec![R::ZERO; rows],
         }
     }
 
@@ -58,14 +55,12 @@ impl<R: Real> Kernel<R> for HeadNormForward<'_, '_, R> {
         let HeadNormForward { norm: HeadNorm { scope, normalized, scales, .. }, params, h } = self;
         let n = blocks(scope.units);
         for ((h, normalized), scale) in h.chunks_exact_mut(n).zip(normalized.chunks_exact_mut(n)).zip(scales) {
-            let h = h.as_chunks_mut::<1>().0;
-            let [statistics] = scope.statistics::<S, 1, 1>(simd, h, CONTIGUOUS);
-            *scale = statistics.scales;
+            let [statistics] = scope.statistics::<S, 1>(simd, h);
+            *scale = statistics.scale;
             for (block, h) in h.iter_mut().enumerate() {
-                let [centered] = scope.normalize(simd, [simd.load(&h[0])], &statistics, block);
+                let centered = scope.normalize(simd, simd.load(h), &statistics, block);
                 centered.store(&mut normalized[block]);
-                let y = simd.load(&params.gain[block]).mul_add(centered, simd.load(&params.shift[block]));
-                y.store(&mut h[0]);
+                simd.load(&params.gain[block]).mul_add(centered, simd.load(&params.shift[block])).store(h);
             }
         }
     }
@@ -86,16 +81,16 @@ impl<R: Real> Kernel<R> for HeadNormBackward<'_, '_, '_, R> {
     fn run<S: Simd<R>>(self, simd: S) {
         let HeadNormBackward { norm: HeadNorm { scope, normalized, scales, .. }, params, gradients, rows } = self;
         let n = blocks(scope.units);
-        for ((row, normalized), scales) in rows.chunks_exact_mut(n).zip(normalized.chunks_exact_mut(n)).zip(scales) {
+        for ((row, normalized), scale) in rows.chunks_exact_mut(n).zip(normalized.chunks_exact(n)).zip(scales) {
             for (shift, d) in gradients.shift.iter_mut().zip(&*row) {
                 (simd.load(shift) + simd.load(d)).store(shift);
             }
-            let back =
-                NormBack { d_y: row.as_chunks::<1>().0, places: CONTIGUOUS, gain: params.gain.as_chunks::<1>().0, scope: *scope };
-            let z = normalized.as_chunks_mut::<1>().0;
-            let [means] = back.means(simd, z, CONTIGUOUS, gradients.gain.as_chunks_mut::<1>().0);
-            back.finish(simd, 0, (&means, &*scales), z, CONTIGUOUS);
-            row.copy_from_slice(normalized);
+            let back = NormBack { gain: params.gain, scope: *scope };
+            let [means] = back.means::<S, 1>(simd, row, normalized, gradients.gain);
+            for (block, row) in row.iter_mut().enumerate() {
+                let d = (simd.load(row), simd.load(&normalized[block]));
+                back.finish(simd, block, (&means, *scale), d).store(row);
+            }
         }
     }
 }

@@ -2,16 +2,18 @@
 //! first, for all blocks, and then each row from norm to norm. The forms are those of [`NormForm`].
 //!
 //! A row's statistics are a chain of sums, a division and a root, and its next norm waits for them. So rows go from one stage to the next
-//! together, as many as the first-level cache holds: while the chains of some are under way, others are worked on.
+//! together, as many as the caches hold: while the chains of some are under way, others are worked on. Within a stage blocks come
+//! first and rows follow, so that gains and their gradients stay in registers.
 
 use std::ops::Range;
 
 use super::cell;
 use super::kernel::tile::{columns, tiles};
 use super::kernel::{Block, Kernel, Simd};
-use super::lanes::Row;
-use super::norm::{NormBack, Places};
-use super::norm_buffers::{NormBuffers, STAGE};
+use super::lanes::{Lanes, Row};
+use super::norm_buffers::NormBuffers;
+use super::norm_cell::CellNorm;
+use super::norm_product::ProductStep;
 use super::params::{NormGradients, NormParams};
 use super::plain::NormForm;
 use super::products::{Operand, product};
@@ -22,12 +24,12 @@ use crate::regularize::settings::Reading;
 /// Rows whose sums run beside each other.
 const TOGETHER: usize = 4;
 
-/// Blocks in a stage: what they read and write fits the first-level cache.
-const STAGE_BLOCKS: usize = 32;
+/// Blocks in a stage: what they read and write stays near.
+const STAGE_BLOCKS: usize = 64;
 
 /// The rows of each stage.
 fn stages(rows: usize, blocks: usize) -> impl Iterator<Item = Range<usize>> {
-    let stage = (STAGE_BLOCKS / blocks).clamp(TOGETHER, STAGE);
+    let stage = (STAGE_BLOCKS / blocks).max(TOGETHER);
     (0..rows).step_by(stage).map(move |first| first..rows.min(first + stage))
 }
 
@@ -65,97 +67,104 @@ impl<R: Real> Kernel<R> for NormForward<'_, '_, '_, R> {
 
     #[inline(always)]
     fn run<S: Simd<R>>(self, simd: S) {
-        let NormForward { norm, step, params } = self;
-        let (rows, n) = (step.rows, step.blocks);
-        let (from, size) = (step.time * rows, rows * n);
-        let joint = norm.form == NormForm::Joint;
-        let x = &mut norm.x[from * n..][..size];
-        let h = if joint { &mut [][..] } else { &mut norm.h[from * n..][..size] };
+        let gains = [self.params.gain_x, self.params.gain_h];
+        match self.norm.form {
+            NormForm::Joint => self.run_of::<S, 1>(simd, [gains[0]]),
+            NormForm::A | NormForm::B => self.run_of::<S, 2>(simd, gains),
+        }
+    }
+}
+
+impl<R: Real> NormForward<'_, '_, '_, R> {
+    /// With F norms over products.
+    #[inline(always)]
+    fn run_of<S: Simd<R>, const F: usize>(self, simd: S, gains: [&[Row<R>]; F]) {
+        let NormForward { norm: NormBuffers { form, products, cell, .. }, step, params } = self;
+        let (rows, n, time) = (step.rows, step.blocks, step.time);
+        let Some(products) = products.first_chunk_mut::<F>() else { return };
+        let mut products = products.each_mut().map(|product| product.forward(time, rows, n));
         for block in 0..n {
             let (w, u) = step.panels(block);
-            let z = &mut x[block * rows..][..rows];
-            if joint {
-                let (bias, factors) = (load_row(simd, &step.params.b[block]), [(&step.x, w), (&step.recurrent, u)]);
-                tiles!(S, R, rows, row, M => product_tile::<R, S, M, 2>(simd, factors, bias, z, row));
-            } else {
+            if let [x, h] = &mut products[..] {
                 let (bias, factors) = (load_row(simd, &params.bias_x[block]), [(&step.x, w)]);
-                tiles!(S, R, rows, row, M => product_tile::<R, S, M, 1>(simd, factors, bias, z, row));
-                let z = &mut h[block * rows..][..rows];
+                tiles!(S, R, rows, row, M => product_tile::<R, S, M, 1>(simd, factors, bias, x, (block * rows, row)));
                 let (bias, factors) = ([simd.splat(R::ZERO); 4], [(&step.recurrent, u)]);
-                tiles!(S, R, rows, row, M => product_tile::<R, S, M, 1>(simd, factors, bias, z, row));
+                tiles!(S, R, rows, row, M => product_tile::<R, S, M, 1>(simd, factors, bias, h, (block * rows, row)));
+            } else {
+                let (bias, factors) = (load_row(simd, &step.params.b[block]), [(&step.x, w), (&step.recurrent, u)]);
+                let joint = &mut products[0];
+                tiles!(S, R, rows, row, M => product_tile::<R, S, M, 2>(simd, factors, bias, joint, (block * rows, row)));
             }
         }
         for rows in stages(rows, n) {
-            together!(rows.clone(), row, M => statistics::<R, S, M>(simd, norm, step, row));
-            together!(rows.clone(), row, M => gates::<R, S, M>(simd, norm, step, params, row));
-            if !joint {
-                together!(rows.clone(), row, M => norm.cell.statistics::<S, M>(simd, from + row, &step.tanh_c[row * n..][..M * n]));
+            for product in &mut products {
+                together!(rows.clone(), row, M => product.take_scales::<S, M>(simd, row));
+            }
+            gates::<R, S, F>(simd, (*form, &products), gains, step, params, rows.clone());
+            if *form != NormForm::Joint {
+                let from = time * step.rows;
+                together!(rows.clone(), row, M => cell.statistics::<S, M>(simd, from + row, &step.tanh_c[row * n..][..M * n]));
             }
             for row in rows {
-                outputs::<R, S>(simd, norm, step, params, row);
+                outputs::<R, S>(simd, (*form, cell), step, params, row);
             }
         }
     }
 }
 
-/// The statistics of M rows of products.
+/// M rows of a block's products, of P matrices; `first` is the block's first place.
 #[inline(always)]
-fn statistics<R: Real, S: Simd<R>, const M: usize>(simd: S, norm: &mut NormBuffers<R>, step: &ForwardStep<'_, R>, row: usize) {
-    let (from, size, n) = (step.time * step.rows, step.rows * step.blocks, step.blocks);
-    let places = Places { first: row, row: 1, block: step.rows };
-    let x = norm.gates.statistics::<S, M, 4>(simd, &norm.x[from * n..][..size], places);
-    norm.statistics_x[from + row..][..M].copy_from_slice(&x);
-    if norm.form != NormForm::Joint {
-        let h = norm.gates.statistics::<S, M, 4>(simd, &norm.h[from * n..][..size], places);
-        norm.statistics_h[from + row..][..M].copy_from_slice(&h);
+fn product_tile<R: Real, S: Simd<R>, const M: usize, const P: usize>(
+    simd: S,
+    factors: [(&Operand<'_, R>, &[Row<R>]); P],
+    bias: [S::Block; 4],
+    norm: &mut ProductStep<'_, R>,
+    (first, row): (usize, usize),
+) {
+    let mut acc = [bias; M];
+    for (operand, panel) in factors {
+        product::<R, S, M>(simd, &mut acc, operand, row, panel);
+    }
+    for m in 0..M {
+        norm.keep(simd, first + row + m, row + m, acc[m]);
     }
 }
 
-/// M rows from products to c', which stays where tanh(c) will be.
+/// Some rows from products under their F norms to c', which stays where tanh(c) will be.
 #[inline(always)]
-fn gates<R: Real, S: Simd<R>, const M: usize>(
+fn gates<R: Real, S: Simd<R>, const F: usize>(
     simd: S,
-    norm: &mut NormBuffers<R>,
+    (form, products): (NormForm, &[ProductStep<'_, R>; F]),
+    gains: [&[Row<R>]; F],
     step: &mut ForwardStep<'_, R>,
     params: &NormParams<'_, R>,
-    row: usize,
+    stage: Range<usize>,
 ) {
     let (rows, n) = (step.rows, step.blocks);
-    let (from, size) = (step.time * rows, rows * n);
-    let joint = norm.form == NormForm::Joint;
     let zoned = step.masks.zone.is_some() && step.masks.reading == Reading::Zoned;
-    let x = &mut norm.x[from * n..][..size];
-    let h = if joint { &mut [][..] } else { &mut norm.h[from * n..][..size] };
     for block in 0..n {
-        let (gain_x, mut shift) = (load_row(simd, &params.gain_x[block]), load_row(simd, &params.shift_x[block]));
-        let mut gain_h = gain_x;
-        if !joint {
-            gain_h = load_row(simd, &params.gain_h[block]);
+        let mut shift = load_row(simd, &params.shift_x[block]);
+        if form != NormForm::Joint {
             let (shift_h, bias) = (load_row(simd, &params.shift_h[block]), load_row(simd, &step.params.b[block]));
             for gate in 0..4 {
                 shift[gate] = shift[gate] + shift_h[gate] + bias[gate];
             }
         }
-        for row in row..row + M {
+        let mut gain = [shift; F];
+        for f in 0..F {
+            gain[f] = load_row(simd, &gains[f][block]);
+        }
+        for row in stage.clone() {
             let (place, unit) = (block * rows + row, row * n + block);
             let mut a = shift;
-            if !joint {
-                let normalized = norm.gates.normalize(simd, load_row(simd, &h[place]), &norm.statistics_h[from + row], block);
-                store_row(normalized, &mut h[place]);
-                for gate in 0..4 {
-                    a[gate] = gain_h[gate].mul_add(normalized[gate], a[gate]);
-                }
-            }
-            let normalized = norm.gates.normalize(simd, load_row(simd, &x[place]), &norm.statistics_x[from + row], block);
-            store_row(normalized, &mut x[place]);
-            for gate in 0..4 {
-                a[gate] = gain_x[gate].mul_add(normalized[gate], a[gate]);
+            for f in 0..F {
+                a = products[f].normalized(simd, (place, row), &gain[f], a);
             }
             let gates = cell::activate::<R, S::Block>(a);
             store_row(gates, &mut step.gates[place]);
             let (masks, c_before) = (step.masks.candidate(simd, unit), simd.load(&step.c_before[unit]));
             let mut read = cell::candidate::<R, S::Block>(gates, c_before, &masks);
-            if norm.form != NormForm::B {
+            if form != NormForm::B {
                 let c = cell::blend::<R, S::Block>(step.masks.zone_cell(simd, unit), c_before, read);
                 c.store(&mut step.c[unit]);
                 if zoned {
@@ -171,7 +180,7 @@ fn gates<R: Real, S: Simd<R>, const M: usize>(
 #[inline(always)]
 fn outputs<R: Real, S: Simd<R>>(
     simd: S,
-    norm: &mut NormBuffers<R>,
+    (form, norm): (NormForm, &mut CellNorm<R>),
     step: &mut ForwardStep<'_, R>,
     params: &NormParams<'_, R>,
     row: usize,
@@ -181,10 +190,10 @@ fn outputs<R: Real, S: Simd<R>>(
     for block in 0..n {
         let (place, unit) = (block * rows + row, row * n + block);
         let mut read = simd.load(&step.tanh_c[unit]);
-        if norm.form != NormForm::Joint {
-            read = norm.cell.forward(simd, step.time * rows + row, block, params, read);
+        if form != NormForm::Joint {
+            read = norm.forward(simd, step.time * rows + row, block, params, read);
         }
-        if norm.form == NormForm::B {
+        if form == NormForm::B {
             let c = cell::blend::<R, S::Block>(step.masks.zone_cell(simd, unit), simd.load(&step.c_before[unit]), read);
             c.store(&mut step.c[unit]);
             if zoned {
@@ -216,154 +225,164 @@ impl<R: Real> Kernel<R> for NormBackward<'_, '_, '_, '_, R> {
 
     #[inline(always)]
     fn run<S: Simd<R>>(self, simd: S) {
-        let NormBackward { norm, step, params, gradients } = self;
-        let (rows, n) = (step.rows, step.blocks);
-        let (from, size) = (step.time * rows, rows * n);
-        let recurrent = if norm.form == NormForm::Joint { &norm.x } else { &norm.h };
-        let later = if step.last { &[] } else { &recurrent[from * n + size..][..size] };
-        columns!(S, R, n, block, G => {
-            tiles!(S, R, rows, row, M => d_h_tile::<R, S, M, G>(simd, step, later, row, block));
-        });
-        for rows in stages(rows, n) {
-            let first = rows.start;
-            together!(rows.clone(), row, M => outputs_back::<R, S, M>(simd, norm, step, (params, gradients), row, first));
-            for row in rows.clone() {
-                gates_back::<R, S>(simd, norm, step, params, row, first);
-            }
-            together!(rows.clone(), row, M => means_back::<R, S, M>(simd, norm, step, (params, gradients), row, first));
-            for row in rows {
-                products_back::<R, S>(simd, norm, step, params, row, first);
-            }
+        match self.norm.form {
+            NormForm::Joint => self.run_of::<S, 1>(simd),
+            NormForm::A | NormForm::B => self.run_of::<S, 2>(simd),
         }
     }
 }
 
-/// M rows from the gradients of h(t) to those of o's pre-activations and of the cell state that the output read, and to the means which
-/// the norm on c needs of these; `first` is the stage's first row.
+impl<R: Real> NormBackward<'_, '_, '_, '_, R> {
+    /// With F norms over products.
+    #[inline(always)]
+    fn run_of<S: Simd<R>, const F: usize>(self, simd: S) {
+        let NormBackward { norm, step, params, gradients } = self;
+        let NormBuffers { form, products, cell, d_read, d_gates, d_outside, d_inside } = norm;
+        let (rows, n, form) = (step.rows, step.blocks, *form);
+        let Some(products) = products.first_chunk_mut::<F>() else { return };
+        let products = products.each_mut().map(|product| product.backward(step.time, rows, n));
+        // The last product is that of U.
+        let later = if step.last { &[] } else { products[F - 1].1 };
+        columns!(S, R, n, block, G => {
+            tiles!(S, R, rows, row, M => d_h_tile::<R, S, M, G>(simd, step, later, row, block));
+        });
+        let mut products = products.map(|(product, _)| product);
+        let (d_read, d_gates) = (&mut d_read[..rows * n], &mut d_gates[..rows * n]);
+        for stage in stages(rows, n) {
+            together!(stage.clone(), row, M => {
+                outputs_back::<R, S, M>(simd, form, step, (&mut *d_read, &mut *d_gates), row);
+                if form != NormForm::Joint {
+                    let d_read = &d_read[row * n..][..M * n];
+                    cell.means_back::<S, M>(simd, (step.time * rows + row, row), params, gradients, d_read);
+                }
+            });
+            gates_back::<R, S, F>(
+                simd,
+                (form, cell, d_read),
+                &mut products,
+                step,
+                (params, gradients),
+                (d_gates, d_outside),
+                stage.clone(),
+            );
+            for product in &mut products {
+                together!(stage.clone(), row, M => product.take_shares::<S, M>(simd, row));
+            }
+            products_back::<R, S, F>(simd, &mut products, params, (&*d_gates, &mut *d_inside), (rows, stage));
+        }
+    }
+}
+
+/// M rows from the gradients of h(t) to those of o's pre-activations and of the cell state that the output read.
 #[inline(always)]
 fn outputs_back<R: Real, S: Simd<R>, const M: usize>(
     simd: S,
-    norm: &mut NormBuffers<R>,
+    form: NormForm,
     step: &mut BackwardStep<'_, R>,
-    (params, gradients): (&NormParams<'_, R>, &mut NormGradients<'_, R>),
-    row: usize,
+    (d_read, d_gates): (&mut [Lanes<R>], &mut [Row<R>]),
     first: usize,
 ) {
     let (rows, n) = (step.rows, step.blocks);
-    let d_read = &mut norm.d_read[(row - first) * n..][..M * n];
-    for m in 0..M {
+    for row in first..first + M {
         for block in 0..n {
-            let unit = (row + m) * n + block;
+            let (place, unit) = (block * rows + row, row * n + block);
             let (share, d_h) = (step.masks.zone_hidden(simd, unit), simd.load(&step.d_h[unit]));
             let (d_h_before, d_h) = cell::blend_backward::<R, S::Block>(share, d_h);
             d_h_before.store(&mut step.d_h[unit]);
-            let o = &mut step.gates[block * rows + row + m][3];
-            let (d_o, mut d) = cell::output_backward::<R, S::Block>(simd.load(o), simd.load(&step.tanh_c[unit]), d_h);
-            d_o.store(o);
-            if norm.form == NormForm::B {
+            let (o, tanh_c) = (simd.load(&step.gates[place][3]), simd.load(&step.tanh_c[unit]));
+            let (d_o, mut d) = cell::output_backward::<R, S::Block>(o, tanh_c, d_h);
+            d_o.store(&mut d_gates[place][3]);
+            if form == NormForm::B {
                 let (share, d_c) = (step.masks.zone_cell(simd, unit), simd.load(&step.d_c[unit]));
                 let (d_before, d_new) = cell::cell_backward::<R, S::Block>(share, step.masks.reading, d_c, d);
                 d_before.store(&mut step.d_c[unit]);
                 d = d_new;
             }
-            d.store(&mut d_read[m * n + block]);
+            d.store(&mut d_read[unit]);
         }
-    }
-    if norm.form != NormForm::Joint {
-        norm.cell.means_back::<S, M>(simd, (step.time * rows + row, row - first), params, gradients, d_read);
     }
 }
 
-/// A row from the gradients of the cell state that the output read to those of the pre-activations and of c(t-1).
+/// Some rows from the gradients of the cell state that the output read to those of the pre-activations and of c(t-1), and to what the F
+/// norms over products need of these.
 #[inline(always)]
-fn gates_back<R: Real, S: Simd<R>>(
+fn gates_back<R: Real, S: Simd<R>, const F: usize>(
     simd: S,
-    norm: &mut NormBuffers<R>,
+    (form, norm, d_read): (NormForm, &CellNorm<R>, &[Lanes<R>]),
+    products: &mut [ProductStep<'_, R>; F],
     step: &mut BackwardStep<'_, R>,
-    params: &NormParams<'_, R>,
-    row: usize,
-    first: usize,
+    (params, gradients): (&NormParams<'_, R>, &mut NormGradients<'_, R>),
+    (d_gates, d_outside): (&mut [Row<R>], &mut [Row<R>]),
+    stage: Range<usize>,
 ) {
     let (rows, n) = (step.rows, step.blocks);
-    let mut d_read = &norm.d_read[(row - first) * n..][..n];
-    if norm.form != NormForm::Joint {
-        d_read = norm.cell.backward(simd, (step.time * rows + row, row - first), params, d_read);
-    }
+    let gains = [params.gain_x, params.gain_h];
     for block in 0..n {
-        let unit = row * n + block;
-        let (mut d_before, mut d_new) = (simd.load(&step.d_c[unit]), simd.load(&d_read[block]));
-        if norm.form != NormForm::B {
-            let share = step.masks.zone_cell(simd, unit);
-            (d_before, d_new) = cell::cell_backward::<R, S::Block>(share, step.masks.reading, d_before, d_new);
+        let mut sums = load_row(simd, &d_outside[block]);
+        let mut d_gains = [sums; F];
+        for f in 0..F {
+            d_gains[f] = load_row(simd, if f == 0 { &gradients.gain_x[block] } else { &gradients.gain_h[block] });
         }
-        let lanes = &mut step.gates[block * rows + row];
-        let gates = load_row(simd, lanes);
-        let (masks, c_before) = (step.masks.candidate(simd, unit), simd.load(&step.c_before[unit]));
-        let ([d_i, d_f, d_g], d_c) = cell::candidate_backward::<R, S::Block>(gates, c_before, &masks, d_new);
-        for (gate, d) in [d_i, d_f, d_g].iter().enumerate() {
-            d.store(&mut lanes[gate]);
+        for row in stage.clone() {
+            let (place, unit) = (block * rows + row, row * n + block);
+            let (mut d_before, mut d_new) = (simd.load(&step.d_c[unit]), simd.load(&d_read[unit]));
+            if form != NormForm::Joint {
+                d_new = norm.backward(simd, (step.time * rows + row, row), block, params, d_new);
+            }
+            if form != NormForm::B {
+                let share = step.masks.zone_cell(simd, unit);
+                (d_before, d_new) = cell::cell_backward::<R, S::Block>(share, step.masks.reading, d_before, d_new);
+            }
+            let (masks, c_before) = (step.masks.candidate(simd, unit), simd.load(&step.c_before[unit]));
+            let gates = load_row(simd, &step.gates[place]);
+            let ([d_i, d_f, d_g], d_c) = cell::candidate_backward::<R, S::Block>(gates, c_before, &masks, d_new);
+            (d_before + d_c).store(&mut step.d_c[unit]);
+            let d = [d_i, d_f, d_g, simd.load(&d_gates[place][3])];
+            for gate in 0..3 {
+                d[gate].store(&mut d_gates[place][gate]);
+            }
+            for gate in 0..4 {
+                sums[gate] = sums[gate] + d[gate];
+            }
+            for f in 0..F {
+                d_gains[f] = products[f].add_gradient(simd, (place, row), (&gains[f][block], d_gains[f]), &d);
+            }
         }
-        (d_before + d_c).store(&mut step.d_c[unit]);
+        store_row(sums, &mut d_outside[block]);
+        for f in 0..F {
+            store_row(d_gains[f], if f == 0 { &mut gradients.gain_x[block] } else { &mut gradients.gain_h[block] });
+        }
     }
 }
 
-/// The means which the norms on pre-activations need of the gradients of M rows.
+/// Some rows from the gradients of the pre-activations to those of the products.
 #[inline(always)]
-fn means_back<R: Real, S: Simd<R>, const M: usize>(
+fn products_back<R: Real, S: Simd<R>, const F: usize>(
     simd: S,
-    norm: &mut NormBuffers<R>,
-    step: &BackwardStep<'_, R>,
-    (params, gradients): (&NormParams<'_, R>, &mut NormGradients<'_, R>),
-    row: usize,
-    first: usize,
-) {
-    let (from, size, n) = (step.time * step.rows, step.rows * step.blocks, step.blocks);
-    let places = Places { first: row, row: 1, block: step.rows };
-    let back = |gain| NormBack { d_y: &*step.gates, places, gain, scope: norm.gates };
-    let x = back(params.gain_x).means::<S, M>(simd, &norm.x[from * n..][..size], places, gradients.gain_x);
-    norm.means_x[row - first..][..M].copy_from_slice(&x);
-    if norm.form != NormForm::Joint {
-        let h = back(params.gain_h).means::<S, M>(simd, &norm.h[from * n..][..size], places, gradients.gain_h);
-        norm.means_h[row - first..][..M].copy_from_slice(&h);
-    }
-}
-
-/// A row from the gradients of the pre-activations to those of the products.
-#[inline(always)]
-fn products_back<R: Real, S: Simd<R>>(
-    simd: S,
-    norm: &mut NormBuffers<R>,
-    step: &BackwardStep<'_, R>,
+    products: &mut [ProductStep<'_, R>; F],
     params: &NormParams<'_, R>,
-    row: usize,
-    first: usize,
+    (d_gates, d_inside): (&[Row<R>], &mut [Row<R>]),
+    (rows, stage): (usize, Range<usize>),
 ) {
-    let (from, size, n) = (step.time * step.rows, step.rows * step.blocks, step.blocks);
-    let places = Places { first: row, row: 1, block: step.rows };
-    let back = |gain| NormBack { d_y: &*step.gates, places, gain, scope: norm.gates };
-    let whole = (&norm.means_x[row - first], &norm.statistics_x[from + row].scales);
-    back(params.gain_x).finish(simd, 0, whole, &mut norm.x[from * n..][..size], places);
-    if norm.form != NormForm::Joint {
-        let whole = (&norm.means_h[row - first], &norm.statistics_h[from + row].scales);
-        back(params.gain_h).finish(simd, 0, whole, &mut norm.h[from * n..][..size], places);
-    }
-}
-
-/// M rows of a block's products, of F matrices; z is `[B]`.
-#[inline(always)]
-fn product_tile<R: Real, S: Simd<R>, const M: usize, const F: usize>(
-    simd: S,
-    factors: [(&Operand<'_, R>, &[Row<R>]); F],
-    bias: [S::Block; 4],
-    z: &mut [Row<R>],
-    row: usize,
-) {
-    let mut acc = [bias; M];
-    for (operand, panel) in factors {
-        product::<R, S, M>(simd, &mut acc, operand, row, panel);
-    }
-    for m in 0..M {
-        store_row(acc[m], &mut z[row + m]);
+    for (block, d_inside) in d_inside.iter_mut().enumerate() {
+        let mut sums = load_row(simd, d_inside);
+        let mut gains = [sums; F];
+        for f in 0..F {
+            gains[f] = load_row(simd, if f == 0 { &params.gain_x[block] } else { &params.gain_h[block] });
+        }
+        for row in stage.clone() {
+            let place = block * rows + row;
+            let d = load_row(simd, &d_gates[place]);
+            for f in 0..F {
+                let d_z = products[f].finish(simd, (place, row), &gains[f], &d);
+                if f == 0 {
+                    for gate in 0..4 {
+                        sums[gate] = sums[gate] + d_z[gate];
+                    }
+                }
+            }
+        }
+        store_row(sums, d_inside);
     }
 }
 

@@ -162,8 +162,8 @@ pub struct BackwardStep<'a, R> {
     pub u_transposed: &'a [Lanes<R>],
     /// Gradients of the outputs from above, `[B][N]`.
     pub upstream: Option<&'a [Lanes<R>]>,
-    /// Gates in, gradients of the pre-activations out, `[N][B]`.
-    pub gates: &'a mut [Row<R>],
+    /// `[N][B]`
+    pub gates: &'a [Row<R>],
     /// `[B][N]`, and so the rest.
     pub c_before: &'a [Lanes<R>],
     /// tanh of the cell state that the output read.
@@ -208,6 +208,8 @@ impl<R: Real> BackwardStep<'_, R> {
 pub struct Backward<'s, 'a, R> {
     /// The step.
     pub step: &'s mut BackwardStep<'a, R>,
+    /// Gradients of the pre-activations, `[N][B]`.
+    pub deltas: &'s mut [Row<R>],
     /// `[N][B]`, or empty.
     pub later: &'s [Row<R>],
 }
@@ -217,9 +219,9 @@ impl<R: Real> Kernel<R> for Backward<'_, '_, R> {
 
     #[inline(always)]
     fn run<S: Simd<R>>(self, simd: S) {
-        let Backward { step, later } = self;
+        let Backward { step, deltas, later } = self;
         columns!(S, R, step.blocks, block, G => {
-            tiles!(S, R, step.rows, row, M => backward_tile::<R, S, M, G>(simd, step, later, row, block));
+            tiles!(S, R, step.rows, row, M => backward_tile::<R, S, M, G>(simd, step, (&mut *deltas, later), row, block));
         });
     }
 }
@@ -229,7 +231,7 @@ impl<R: Real> Kernel<R> for Backward<'_, '_, R> {
 fn backward_tile<R: Real, S: Simd<R>, const M: usize, const G: usize>(
     simd: S,
     step: &mut BackwardStep<'_, R>,
-    later: &[Row<R>],
+    (deltas, later): (&mut [Row<R>], &[Row<R>]),
     row: usize,
     block: usize,
 ) {
@@ -238,11 +240,12 @@ fn backward_tile<R: Real, S: Simd<R>, const M: usize, const G: usize>(
         for (g, &d_h) in acc.iter().enumerate() {
             let place = (row + m) * step.blocks + block + g;
             let (masks, zone) = (step.masks.candidate(simd, place), step.masks.zone(simd, place));
-            let gates = &mut step.gates[(block + g) * step.rows + row + m];
+            let index = (block + g) * step.rows + row + m;
             let state = (simd.load(&step.c_before[place]), simd.load(&step.tanh_c[place]));
             let d_state = (d_h, simd.load(&step.d_c[place]));
-            let gradient = cell::backward::<R, S::Block>(load_row(simd, gates), state, d_state, &masks, zone.as_ref());
-            store_row(gradient.gates, gates);
+            let gradient =
+                cell::backward::<R, S::Block>(load_row(simd, &step.gates[index]), state, d_state, &masks, zone.as_ref());
+            store_row(gradient.gates, &mut deltas[index]);
             gradient.c.store(&mut step.d_c[place]);
             if zone.is_some() {
                 gradient.h.store(&mut step.d_h[place]);

@@ -1,5 +1,6 @@
 //! The whole network over a batch: forward, backward, and the buffers of both, allocated once.
 
+use super::centered::center;
 use super::kernel::Width;
 use super::layer::Extent;
 use super::params::Params;
@@ -30,8 +31,8 @@ pub struct Workspace<R> {
     transposed: Vec<Transposed<R>>,
     /// `[B][O]`
     predictions: Vec<R>,
-    /// The parameters as a batch sees them, where weight-drop or noise changes them.
-    perturbed: Option<Params<R>>,
+    /// The parameters as a batch sees them, where weight-drop, noise or a layer norm's centering changes them.
+    seen: Option<Params<R>>,
     /// What the last forward pass did.
     plan: Plan<R>,
     /// The rows of the last forward pass.
@@ -61,7 +62,7 @@ impl<R: Real> Workspace<R> {
             gradients: (1..parts).map(|_| Params::zeros(shape)).collect(),
             transposed: (0..shape.hidden.len()).map(transposed).collect(),
             predictions: vec![R::ZERO; rows * shape.outputs],
-            perturbed: (weight_drop.drop > 0.0 || noise.weights > 0.0).then(|| Params::zeros(shape)),
+            seen: (weight_drop.drop > 0.0 || noise.weights > 0.0 || shape.norm.is_some()).then(|| Params::zeros(shape)),
             plan: Plan::new(regularization, shape.hidden.len(), Mode::Evaluation),
             batch: 0,
         }
@@ -81,11 +82,13 @@ impl<R: Real> Workspace<R> {
         assert!(batch <= self.rows, "{batch} windows in a workspace for {}", self.rows);
         self.plan = Plan::new(&self.regularization, self.shape.hidden.len(), mode);
         self.batch = batch;
-        let params = match &mut self.perturbed {
-            Some(perturbed) if self.plan.layers.iter().any(LayerPlan::changes_weights) => {
-                perturbed.values.copy_from_slice(&params.values);
-                weights::perturb(&self.plan, perturbed);
-                &*perturbed
+        let changed = self.changes_weights();
+        let params = match &mut self.seen {
+            Some(seen) if changed => {
+                seen.values.copy_from_slice(&params.values);
+                weights::perturb(&self.plan, seen);
+                center(seen);
+                &*seen
             }
             _ => params,
         };
@@ -101,6 +104,11 @@ impl<R: Real> Workspace<R> {
         predictions
     }
 
+    /// Does the batch see other parameters than it was given?
+    fn changes_weights(&self) -> bool {
+        self.shape.norm.is_some() || self.plan.layers.iter().any(LayerPlan::changes_weights)
+    }
+
     /// The penalty on the last layer's h of the last forward pass, a mean over its batch.
     pub fn activation_penalty(&self) -> f64 {
         let parts = &self.parts[..self.batch.div_ceil(self.part_rows)];
@@ -112,8 +120,8 @@ impl<R: Real> Workspace<R> {
     pub fn backward(&mut self, params: &Params<R>, windows: &[R], d_predictions: &[R], gradients: &mut Params<R>) {
         let (window, outputs) = (self.steps * self.shape.inputs, self.shape.outputs);
         assert_eq!(d_predictions.len(), self.batch * outputs, "gradients of another batch");
-        let changed = self.plan.layers.iter().any(LayerPlan::changes_weights);
-        let params = self.perturbed.as_ref().filter(|_| changed).unwrap_or(params);
+        let changed = self.changes_weights();
+        let params = self.seen.as_ref().filter(|_| changed).unwrap_or(params);
         for (l, transposed) in self.transposed.iter_mut().enumerate() {
             transposed.refresh(&params.layer(l));
         }
@@ -130,6 +138,7 @@ impl<R: Real> Workspace<R> {
         });
         let mut sums: Vec<&mut Params<R>> = std::iter::once(&mut *gradients).chain(&mut self.gradients).take(parts).collect();
         add_as_tree(&mut sums);
+        center(gradients);
         weights::mask_gradients(&self.plan, gradients);
     }
 }

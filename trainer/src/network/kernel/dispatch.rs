@@ -48,5 +48,5 @@ dispatch! {
     /// Weight gradients.
     gather: Gather<'_, '_>;
     /// Bias gradients.
-    gather_biases: GatherBiases<'_, '_>;
+    gather_biases: GatherBiases<'_>;
 }

@@ -12,17 +12,16 @@
 //!
 //! - A tile of rows by gates ([`tile`]) starts at the bias and runs over x and h; the gates, c, tanh and h follow in registers, so that
 //!   pre-activations never reach memory. Backward, the elementwise part is the epilogue of the product with the transposed U.
-//! - Gradients of the pre-activations take the place of the gates, and every 256 rows they are gathered into weight gradients while
-//!   they are in the second-level cache.
+//! - Gradients of the pre-activations are kept for about 256 rows, in the second-level cache, and gathered from there into weight gradients
+//!   ([`deltas`](crate::network::deltas)). What the forward pass left is read once and not written again.
 //! - Parameters, gradients and moments lie as the tiles read them; only the transposed panels are refreshed, once a step.
 //! - Masks are drawn once a batch as bits, and a bit becomes a factor in one instruction.
 //! - The four gates share one division ([`activations`](crate::network::activations)). What follows the products forward is then bound by
 //!   multiplications again: about as many as the products of 16 inputs.
 //! - The first layer reads windows where they are, and every buffer begins at a cache line: a vector that straddles two costs as much as two.
-//! - Layer norm needs whole rows: a chain of sums, a division and a root. Rows go together through each stage, so that their chains overlap;
-//!   four rows share the instructions of their sums, and the gates of a row one root. Of a step of the form A with H = 32 the products
-//!   and norms forward take two fifths, backward two fifths, and the gathering of weight gradients a tenth; the rest is masks, head and
-//!   optimizer.
+//! - Layer norm needs whole rows: a chain of sums, a division and a root. Weights are centered once a batch
+//!   ([`centered`](crate::network::centered)), so that no mean is left to find or to take away, and sums of squares are taken of products in
+//!   registers. Rows go together through each stage, so that their chains overlap; four rows share the instructions of their sums.
 //! - What a layer leaves behind for the backward pass is larger than the second-level cache; [`prefetch`] asks for the next step's share.
 //!
 //! A check that may fail inside a tile's loop makes a step 1.6 times slower: the compiler then keeps the sums in memory. That is why the
