@@ -174,9 +174,6 @@ impl<R: Real> Layer<R> {
         }
         self.masked_h[..copies * size].fill(zeros());
         for time in 0..steps {
-            if time + 1 < steps {
-                self.prefetch(time + 1, size);
-            }
             let (c_before, c) = around(&mut self.c, time, size);
             let (h_before, h) = around(&mut self.h, time, size);
             let (recurrent, masked_h) = match copies {

@@ -1,9 +1,8 @@
 //! One step of a layer with layer norm, forward and backward. A norm needs a whole row before it can go on, so that products come
 //! first, for all blocks, and then each row from norm to norm. The forms are those of [`NormForm`].
 //!
-//! A row's statistics are a chain of sums, a division and a root, and its next norm waits for them. So rows go from one stage to the next
-//! together, as many as the caches hold: while the chains of some are under way, others are worked on. Within a stage blocks come
-//! first and rows follow, so that gains and their gradients stay in registers.
+//! A row's statistics are a chain of sums, a division and a root. So rows go from one stage to the next together, as many as the caches
+//! hold, and their chains overlap. Within a stage rows follow within blocks, so that gains and their gradients stay in registers.
 
 use std::ops::Range;
 
@@ -102,8 +101,8 @@ impl<R: Real> NormForward<'_, '_, '_, R> {
             }
             gates::<R, S, F>(simd, (*form, &products), gains, step, params, rows.clone());
             if *form != NormForm::Joint {
-                let from = time * step.rows;
-                together!(rows.clone(), row, M => cell.statistics::<S, M>(simd, from + row, &step.tanh_c[row * n..][..M * n]));
+                let index = time * step.rows;
+                together!(rows.clone(), row, M => cell.statistics::<S, M>(simd, index + row, &step.tanh_c[row * n..][..M * n]));
             }
             for row in rows {
                 outputs::<R, S>(simd, (*form, cell), step, params, row);
@@ -303,8 +302,7 @@ fn outputs_back<R: Real, S: Simd<R>, const M: usize>(
     }
 }
 
-/// Some rows from the gradients of the cell state that the output read to those of the pre-activations and of c(t-1), and to what the F
-/// norms over products need of these.
+/// Some rows from the gradients of what the output read to those of the pre-activations and of c(t-1), and to what the norms need of them.
 #[inline(always)]
 fn gates_back<R: Real, S: Simd<R>, const F: usize>(
     simd: S,
@@ -375,10 +373,8 @@ fn products_back<R: Real, S: Simd<R>, const F: usize>(
             let d = load_row(simd, &d_gates[place]);
             for f in 0..F {
                 let d_z = products[f].finish(simd, (place, row), &gains[f], &d);
-                if f == 0 {
-                    for gate in 0..4 {
-                        sums[gate] = sums[gate] + d_z[gate];
-                    }
+                for gate in 0..if f == 0 { 4 } else { 0 } {
+                    sums[gate] = sums[gate] + d_z[gate];
                 }
             }
         }
