@@ -5,15 +5,23 @@ use lm75::{Address, Error, Lm75, ic};
 
 use crate::Sensor;
 
-/// The temperature in degrees Celsius, in steps of a half, as the plain LM75 gives it.
+/// The temperature in degrees Celsius.
 pub struct Thermometer<I> {
-    driver: Lm75<I, ic::Lm75>,
+    driver: Lm75<I, ic::Pct2075>,
+    /// Low bits of an eighth of a degree that the chip leaves open.
+    open: u32,
 }
 
 impl<I: I2c> Thermometer<I> {
-    /// A thermometer at one of the eight addresses from 0x48 on. Nothing is sent yet.
+    /// A thermometer at one of the eight addresses from 0x48 on, in steps of a half, as every chip of the class gives them. Nothing is
+    /// sent yet.
     pub fn new(bus: I, address: u8) -> Self {
-        Thermometer { driver: Lm75::new(bus, Address::from(address)) }
+        Thermometer { open: 2, ..Self::fine(bus, address) }
+    }
+
+    /// The same in steps of an eighth, as LM75A, LM75B, TMP75, TMP105 and PCT2075 give them.
+    pub fn fine(bus: I, address: u8) -> Self {
+        Thermometer { driver: Lm75::new_pct2075(bus, Address::from(address)), open: 0 }
     }
 
     /// Gives the bus back.
@@ -27,7 +35,9 @@ impl<I: I2c> Sensor for Thermometer<I> {
     type Error = Error<I::Error>;
 
     fn read(&mut self) -> Result<[f32; 1], Self::Error> {
-        self.driver.read_temperature().map(|degrees| [degrees])
+        // Eleven bits, which an f32 holds.
+        let eighths = (8.0 * self.driver.read_temperature()?) as i32;
+        Ok([(eighths >> self.open << self.open) as f32 / 8.0])
     }
 }
 
@@ -51,6 +61,16 @@ mod tests {
     fn degrees_come_in_halves_and_below_zero() {
         let cases = [(0x15, 0x80, 21.5), (0x1E, 0x00, 30.0), (0xF5, 0x80, -10.5), (0x63, 0x80, 99.5), (0x15, 0xFF, 21.5)];
         let mut thermometer = Thermometer::new(Mock::new(&cases.map(|(high, low, _)| reading(high, low))), ADDRESS);
+        for (.., degrees) in cases {
+            assert_eq!(thermometer.read().unwrap(), [degrees]);
+        }
+        thermometer.release().done();
+    }
+
+    #[test]
+    fn a_fine_thermometer_tells_eighths() {
+        let cases = [(0x15, 0xA0, 21.625), (0xF5, 0x60, -10.625), (0x15, 0x9F, 21.5), (0x00, 0x20, 0.125), (0xFF, 0xE0, -0.125)];
+        let mut thermometer = Thermometer::fine(Mock::new(&cases.map(|(high, low, _)| reading(high, low))), ADDRESS);
         for (.., degrees) in cases {
             assert_eq!(thermometer.read().unwrap(), [degrees]);
         }

@@ -1,6 +1,4 @@
-//! Lines of text by USB: the board is a serial port of the computer it is plugged into.
-
-use core::fmt;
+//! A line by USB: the board is a serial port of the computer it is plugged into.
 
 use usb_device::{
     bus::{UsbBus, UsbBusAllocator},
@@ -8,10 +6,12 @@ use usb_device::{
 };
 use usbd_serial::{SerialPort, USB_CLASS_CDC};
 
+use crate::Console;
+
 /// Shared by serial ports that tell themselves apart by their strings (Objective Development's list of shared identities).
 const IDENTITY: UsbVidPid = UsbVidPid(0x16C0, 0x27DD);
 
-/// Attempts to hand a listener more text before it is dropped: an open port that nobody reads must not stop the board.
+/// Attempts to hand a listener more before it is dropped: an open port that nobody reads must not stop the board.
 const PATIENCE: u32 = 20_000;
 
 /// A serial port by USB.
@@ -32,28 +32,28 @@ impl<'a, B: UsbBus> UsbConsole<'a, B> {
         let builder = builder.strings(&strings).unwrap_or_else(|_| UsbDeviceBuilder::new(bus, IDENTITY));
         UsbConsole { device: builder.device_class(USB_CLASS_CDC).build(), port, listening: false, came: false }
     }
+}
 
-    /// Serves the bus. Call it at least every few milliseconds.
-    pub fn poll(&mut self) {
-        if self.device.poll(&mut [&mut self.port]) {
-            // What the computer sends is read, so that it is not held up, and means nothing.
-            let _ = self.port.read(&mut [0; 64]);
-        }
+impl<B: UsbBus> Console for UsbConsole<'_, B> {
+    fn poll(&mut self) {
+        self.device.poll(&mut [&mut self.port]);
         let listening = self.port.dtr();
         self.came |= listening && !self.listening;
         self.listening = listening;
     }
 
-    /// Whether a program has opened the port since the last call.
-    pub fn someone_came(&mut self) -> bool {
+    fn someone_came(&mut self) -> bool {
         core::mem::take(&mut self.came)
     }
-}
 
-impl<B: UsbBus> fmt::Write for UsbConsole<'_, B> {
-    /// Text that nobody listens to is dropped.
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let mut rest = text.as_bytes();
+    /// What nobody reads here holds the computer up, and nothing else.
+    fn receive(&mut self, buffer: &mut [u8]) -> usize {
+        // That nothing has come is the one error there is.
+        self.port.read(buffer).unwrap_or(0)
+    }
+
+    fn send(&mut self, bytes: &[u8]) {
+        let mut rest = bytes;
         let mut patience = PATIENCE;
         while !rest.is_empty() && self.listening && patience > 0 {
             match self.port.write(rest) {
@@ -65,6 +65,5 @@ impl<B: UsbBus> fmt::Write for UsbConsole<'_, B> {
             }
             self.poll();
         }
-        Ok(())
     }
 }

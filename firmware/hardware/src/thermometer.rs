@@ -3,7 +3,9 @@
 use core::fmt;
 
 use embedded_hal::i2c::{Error as _, ErrorKind, I2c, NoAcknowledgeSource};
-use lm75::{Lm75, ic};
+use embedded_rnn_app::{Sensor, Thermometer};
+
+use crate::Named;
 
 /// The address of an LM75 whose three address pins are low.
 const ADDRESS: u8 = 0x48;
@@ -32,46 +34,45 @@ impl fmt::Display for SensorError {
     }
 }
 
-/// A chip's own thermometer.
-pub trait OnChip {
-    /// Degrees Celsius.
-    fn celsius(&mut self) -> Result<f32, SensorError>;
-}
-
 /// What temperatures come from.
-pub enum Thermometer<I2C, O> {
-    /// On the bus: 11 bits, eighths of a degree, as LM75A, LM75B, TMP75, TMP105 and PCT2075 have them.
-    Lm75(Lm75<I2C, ic::Pct2075>),
+pub enum Found<I2C, O> {
+    /// On the bus: 11 bits, eighths of a degree.
+    Wired(Thermometer<I2C>),
     /// In the chip.
     OnChip(O),
 }
 
-impl<I2C: I2c, O: OnChip> Thermometer<I2C, O> {
+impl<I2C: I2c, O> Found<I2C, O> {
     /// Asks the bus once; the chip's own thermometer serves where nothing answers.
     pub fn find(i2c: I2C, on_chip: O) -> Self {
-        let mut lm75 = Lm75::new_pct2075(i2c, ADDRESS);
-        match lm75.read_temperature() {
-            Ok(_) => Thermometer::Lm75(lm75),
-            Err(_) => Thermometer::OnChip(on_chip),
+        let mut wired = Thermometer::fine(i2c, ADDRESS);
+        match wired.read() {
+            Ok(_) => Found::Wired(wired),
+            Err(_) => Found::OnChip(on_chip),
         }
     }
+}
 
-    /// Degrees Celsius.
-    pub fn celsius(&mut self) -> Result<f32, SensorError> {
+impl<I2C: I2c, O: Sensor<Sample = [f32; 1]>> Sensor for Found<I2C, O> {
+    type Sample = [f32; 1];
+    type Error = SensorError;
+
+    fn read(&mut self) -> Result<[f32; 1], SensorError> {
         match self {
-            Thermometer::Lm75(lm75) => lm75.read_temperature().map_err(|error| match error {
+            Found::Wired(thermometer) => thermometer.read().map_err(|error| match error {
                 lm75::Error::I2C(error) => SensorError::Bus(error.kind()),
                 lm75::Error::InvalidInputData => SensorError::Bus(ErrorKind::Other),
             }),
-            Thermometer::OnChip(thermometer) => thermometer.celsius(),
+            Found::OnChip(thermometer) => thermometer.read().map_err(|_| SensorError::Chip),
         }
     }
+}
 
-    /// Which it is, for people.
-    pub fn name(&self) -> &'static str {
+impl<I2C, O> Named for Found<I2C, O> {
+    fn name(&self) -> &'static str {
         match self {
-            Thermometer::Lm75(_) => "LM75 at I2C address 0x48",
-            Thermometer::OnChip(_) => "the chip's own; nothing answers at I2C address 0x48",
+            Found::Wired(_) => "LM75 at I2C address 0x48",
+            Found::OnChip(_) => "the chip's own; nothing answers at I2C address 0x48",
         }
     }
 }
@@ -82,11 +83,14 @@ mod tests {
 
     use super::*;
 
-    struct Chip(Result<f32, SensorError>);
+    struct Chip(Option<f32>);
 
-    impl OnChip for Chip {
-        fn celsius(&mut self) -> Result<f32, SensorError> {
-            self.0
+    impl Sensor for Chip {
+        type Sample = [f32; 1];
+        type Error = ();
+
+        fn read(&mut self) -> Result<[f32; 1], ()> {
+            self.0.map(|degrees| [degrees]).ok_or(())
         }
     }
 
@@ -99,18 +103,18 @@ mod tests {
     #[test]
     fn a_thermometer_on_the_bus_is_preferred_and_read() {
         let mut bus = Mock::new(&[reading([0x15, 0x80]), reading([0x15, 0xA0]), reading([0xF5, 0x80])]);
-        let mut thermometer = Thermometer::find(bus.clone(), Chip(Ok(30.0)));
+        let mut thermometer = Found::find(bus.clone(), Chip(Some(30.0)));
         assert_eq!(thermometer.name(), "LM75 at I2C address 0x48");
-        assert_eq!(thermometer.celsius(), Ok(21.625));
-        assert_eq!(thermometer.celsius(), Ok(-10.5));
+        assert_eq!(thermometer.read(), Ok([21.625]));
+        assert_eq!(thermometer.read(), Ok([-10.5]));
         bus.done();
     }
 
     #[test]
     fn a_bus_without_answer_leaves_the_chips_own() {
         let mut bus = Mock::new(&[reading([0, 0]).with_error(NACK)]);
-        let mut thermometer = Thermometer::find(bus.clone(), Chip(Ok(30.0)));
-        assert_eq!(thermometer.celsius(), Ok(30.0));
+        let mut thermometer = Found::find(bus.clone(), Chip(Some(30.0)));
+        assert_eq!(thermometer.read(), Ok([30.0]));
         bus.done();
     }
 
@@ -122,12 +126,12 @@ mod tests {
             .chain([reading([0x16, 0])])
             .collect();
         let mut bus = Mock::new(&script);
-        let mut thermometer = Thermometer::find(bus.clone(), Chip(Ok(30.0)));
+        let mut thermometer = Found::find(bus.clone(), Chip(Some(30.0)));
         for (kind, text) in failures {
-            let error = thermometer.celsius().unwrap_err();
+            let error = thermometer.read().unwrap_err();
             assert_eq!((error, error.to_string().as_str()), (SensorError::Bus(kind), text));
         }
-        assert_eq!(thermometer.celsius(), Ok(22.0));
+        assert_eq!(thermometer.read(), Ok([22.0]));
         bus.done();
     }
 }

@@ -1,32 +1,27 @@
 //! The station on a board: samples on time, forecasts as lines.
 
-use core::{cell::RefCell, fmt::Display};
+use core::cell::RefCell;
 
+use embedded_hal::delay::DelayNs;
 use embedded_rnn::{
-    Image, Model, SampleError,
+    Image, SampleError,
     arithmetic::Number,
-    image::{LoadError, Manifest},
+    image::{Interval, Manifest},
     network::Topology,
 };
-use embedded_rnn_app::{Flat, Predict, Report, Source, Station};
+use embedded_rnn_app::{Clock, Flat, Period, PeriodError, Predict, Report, Sampled, Sensor, Source, Station};
 
-use crate::{Board, Decimal, Pace, Period, SensorError};
-
-/// Microseconds between two complaints of a board that cannot work.
-const COMPLAINT: u64 = 5_000_000;
+use crate::{Bind, Board, Chosen, Decimal, SensorError, complain::complain};
 
 /// What a build links beside the board's own code.
 pub struct Linked<N: Number, T: Topology<N>, const LOOKBACK: usize, const PATCH: usize, const SEASON: usize = 0> {
     /// The model file.
     pub image: &'static [u8],
     /// Binds it to its type. Samples have one column: the temperature.
-    pub bind: Bind<N, T, LOOKBACK, PATCH, SEASON>,
+    pub bind: Bind<N, T, 1, LOOKBACK, PATCH, SEASON>,
     /// Microseconds from sample to sample, instead of the model's.
     pub period: Option<u64>,
 }
-
-type Bind<N, T, const LOOKBACK: usize, const PATCH: usize, const SEASON: usize> =
-    fn(&Image<'static>) -> Result<Model<'static, N, T, 1, LOOKBACK, PATCH, SEASON>, LoadError>;
 
 /// Runs the linked model on what the board's thermometer says, until power is cut. `before`: what the panic before this boot said.
 ///
@@ -47,41 +42,68 @@ where
         complain(&mut board, &error);
     }
     let board = RefCell::new(board);
-    let mut station = station(&board, &image.manifest, linked.period, before, model.forecaster());
-    loop {
-        // A thermometer's readings never end, and all that a turn can be is in its report.
-        station.turn();
+    match station(&board, &image.manifest, linked.period, before, model.forecaster()) {
+        Ok(mut station) => loop {
+            // A thermometer's readings never end, and all that a turn can be is in its report.
+            station.turn();
+        },
+        Err(error) => complain(&mut *board.borrow_mut(), &error),
     }
 }
 
-/// Greets, and joins the board's thermometer, the model and the board's console.
+type OnBoard<'a, B, P> = Station<Sampled<Thermometer<'a, B>, Now<'a, B>, Waiting<'a, B>>, P, Lines<'a, B>>;
+
+/// Greets, and joins the board's thermometer, the model and the board's line.
 fn station<'a, B: Board, P>(
     board: &'a RefCell<B>,
     manifest: &'a Manifest<'a>,
     asked: Option<u64>,
     before: Option<&'a str>,
     forecaster: P,
-) -> Station<Sensor<'a, B>, P, Lines<'a, B>>
+) -> Result<OnBoard<'a, B, P>, PeriodError>
 where
     P: Predict<Sample = [f32; 1], Refusal = SampleError>,
     P::Forecast: Flat,
 {
-    let period = Period::choose(asked, manifest.series.interval);
-    let greeting = Greeting { manifest, period, before };
+    let chosen = Chosen::new(asked, manifest.series.interval);
+    let greeting = Greeting { manifest, chosen, before };
     greeting.write(&mut *board.borrow_mut());
-    let sensor = Sensor { board, pace: Pace::new(period.microseconds()), greeting, readings: 0, late: 0 };
-    Station::new(sensor, forecaster, Lines(board))
+    // The greeting says where the period comes from, and that it is another than the model's if it is.
+    let period = Period::new(chosen.microseconds(), Interval::Unknown, Now(board), Waiting { board, greeting })?;
+    let source = Sampled::new(Thermometer { board, readings: 0 }, period, 0);
+    Ok(Station::new(source, forecaster, Lines { board, late: 0 }))
 }
 
-/// Says over and over what is wrong: whoever plugs the board in learns it.
-fn complain<B: Board>(board: &mut B, error: &dyn Display) -> ! {
-    let mut pace = Pace::new(COMPLAINT);
-    loop {
-        board.idle();
-        let now = board.now();
-        if pace.is_due(now) || board.someone_came() {
-            // A console cannot be told that it does not work.
-            let _ = writeln!(board, "# the linked model is refused: {error}\r");
+/// The board's clock.
+struct Now<'a, B>(&'a RefCell<B>);
+
+impl<B: Board> Clock for Now<'_, B> {
+    fn microseconds(&mut self) -> u64 {
+        self.0.borrow_mut().now()
+    }
+}
+
+/// Waits while the board idles, and greets whoever comes.
+struct Waiting<'a, B> {
+    board: &'a RefCell<B>,
+    greeting: Greeting<'a>,
+}
+
+impl<B: Board> DelayNs for Waiting<'_, B> {
+    fn delay_ns(&mut self, nanoseconds: u32) {
+        self.delay_us(nanoseconds.div_ceil(1000));
+    }
+
+    fn delay_us(&mut self, microseconds: u32) {
+        let mut board = self.board.borrow_mut();
+        let end = board.now().saturating_add(microseconds.into());
+        while board.now() < end {
+            board.idle();
+            // What comes means nothing here, and is taken so that the computer that sent it is not held up.
+            board.receive(&mut [0; 64]);
+            if board.someone_came() {
+                self.greeting.write(&mut *board);
+            }
         }
     }
 }
@@ -89,7 +111,7 @@ fn complain<B: Board>(board: &mut B, error: &dyn Display) -> ! {
 /// What is said at the beginning and to everybody who begins to listen.
 struct Greeting<'a> {
     manifest: &'a Manifest<'a>,
-    period: Period,
+    chosen: Chosen,
     before: Option<&'a str>,
 }
 
@@ -100,19 +122,20 @@ impl Greeting<'_> {
     }
 
     fn try_write<B: Board>(&self, board: &mut B) -> core::fmt::Result {
-        let Greeting { manifest, period, before } = self;
+        let Greeting { manifest, chosen, before } = self;
         let window = &manifest.window;
-        writeln!(board, "# embedded-rnn on {}\r", B::NAME)?;
+        let name = board.name();
+        writeln!(board, "# embedded-rnn on {name}\r")?;
         write!(board, "# model: {} values ahead from {} samples of", window.horizon, window.lookback)?;
         manifest.series.columns().try_for_each(|column| write!(board, " {column}"))?;
         writeln!(board, ", {}\r", manifest.arithmetic)?;
-        match *period {
-            Period::Models(period) => writeln!(board, "# period: {} ms, the model's\r", period / 1000)?,
-            Period::Asked { period, model: Some(model) } => {
+        match *chosen {
+            Chosen::Models(period) => writeln!(board, "# period: {} ms, the model's\r", period / 1000)?,
+            Chosen::Asked { period, model: Some(model) } => {
                 writeln!(board, "# period: {} ms; the model was trained on samples every {} ms\r", period / 1000, model / 1000)?;
             }
-            Period::Asked { period, model: None } => writeln!(board, "# period: {} ms; the model has none\r", period / 1000)?,
-            Period::Default => writeln!(board, "# period: 1000 ms, since the model has none in milliseconds\r")?,
+            Chosen::Asked { period, model: None } => writeln!(board, "# period: {} ms; the model has none\r", period / 1000)?,
+            Chosen::Default => writeln!(board, "# period: 1000 ms, since the model has none in milliseconds\r")?,
         }
         let sensor = board.sensor();
         writeln!(board, "# thermometer: {sensor}\r")?;
@@ -127,46 +150,32 @@ impl Greeting<'_> {
     }
 }
 
-/// The thermometer, read on time. While it waits, the board idles.
-struct Sensor<'a, B> {
+/// The thermometer, whose readings are told.
+struct Thermometer<'a, B> {
     board: &'a RefCell<B>,
-    pace: Pace,
-    greeting: Greeting<'a>,
     readings: u32,
-    late: u32,
 }
 
-impl<B: Board> Source for Sensor<'_, B> {
+impl<B: Board> Sensor for Thermometer<'_, B> {
     type Sample = [f32; 1];
     type Error = SensorError;
 
-    fn sample(&mut self) -> Option<Result<[f32; 1], SensorError>> {
+    fn read(&mut self) -> Result<[f32; 1], SensorError> {
         let mut board = self.board.borrow_mut();
-        loop {
-            board.idle();
-            if board.someone_came() {
-                self.greeting.write(&mut *board);
-            }
-            let now = board.now();
-            if self.pace.is_due(now) {
-                break;
-            }
-        }
-        if self.pace.late() != self.late {
-            self.late = self.pace.late();
-            let _ = writeln!(board, "late {}\r", self.late);
-        }
+        // A loop that is always late never waits, and is alive all the same.
+        board.idle();
         self.readings = self.readings.saturating_add(1);
-        let temperature = board.temperature();
-        if let Ok(temperature) = temperature {
-            let _ = writeln!(board, "sample {} {}\r", self.readings, Decimal(temperature));
-        }
-        Some(temperature.map(|temperature| [temperature]))
+        let temperature = board.temperature()?;
+        let _ = writeln!(board, "sample {} {}\r", self.readings, Decimal(temperature));
+        Ok([temperature])
     }
 }
 
 /// Forecasts as lines.
-struct Lines<'a, B>(&'a RefCell<B>);
+struct Lines<'a, B> {
+    board: &'a RefCell<B>,
+    late: u32,
+}
 
 impl<B, S, P> Report<S, P> for Lines<'_, B>
 where
@@ -176,7 +185,7 @@ where
     P::Forecast: Flat,
 {
     fn forecast(&mut self, samples: u32, forecast: &P::Forecast) {
-        let mut board = self.0.borrow_mut();
+        let mut board = self.board.borrow_mut();
         let _ = write!(board, "forecast {samples}");
         for value in forecast.flat() {
             let _ = write!(board, " {}", Decimal(*value));
@@ -185,11 +194,16 @@ where
     }
 
     fn refused(&mut self, samples: u32, refusal: SampleError) {
-        let _ = writeln!(self.0.borrow_mut(), "refused {samples} {refusal}\r");
+        let _ = writeln!(self.board.borrow_mut(), "refused {samples} {refusal}\r");
     }
 
     fn failed(&mut self, samples: u32, error: SensorError) {
-        let _ = writeln!(self.0.borrow_mut(), "failed {samples} {error}\r");
+        let _ = writeln!(self.board.borrow_mut(), "failed {samples} {error}\r");
+    }
+
+    fn missed(&mut self, _: u32, missed: u32) {
+        self.late = self.late.saturating_add(missed);
+        let _ = writeln!(self.board.borrow_mut(), "late {}\r", self.late);
     }
 }
 
@@ -198,10 +212,12 @@ mod tests {
     use core::fmt;
     use std::collections::VecDeque;
 
-    use embedded_rnn::{Dense, Int8, Lstm, Network, Zoneout};
+    use embedded_rnn::{Dense, Int8, Lstm, Model, Network, Zoneout};
     use embedded_rnn_app::Progress;
+    use embedded_storage::nor_flash::NorFlashErrorKind;
 
     use super::*;
+    use crate::Flash;
 
     type Tiny = Model<'static, Int8, Network<Lstm<2, 5, Zoneout>, Dense<5, 1, 3>>, 1, 8, 2>;
 
@@ -226,7 +242,11 @@ mod tests {
     }
 
     impl Board for Desk {
-        const NAME: &'static str = "desk";
+        type Flash = NoFlash;
+
+        fn name(&self) -> &'static str {
+            "desk"
+        }
 
         fn now(&mut self) -> u64 {
             self.now
@@ -252,6 +272,35 @@ mod tests {
         fn someone_came(&mut self) -> bool {
             self.guests.pop_front().unwrap_or(false)
         }
+
+        fn receive(&mut self, _: &mut [u8]) -> usize {
+            0
+        }
+
+        fn send(&mut self, _: &[u8]) {
+            unreachable!("a station writes text");
+        }
+
+        fn flash(&mut self) -> &mut NoFlash {
+            unreachable!("a station leaves flash alone");
+        }
+    }
+
+    /// A station leaves flash alone.
+    struct NoFlash;
+
+    impl Flash for NoFlash {
+        const WORD: usize = 1;
+        const SLOT_SECTOR: usize = 1;
+        const JOURNAL_SECTOR: usize = 1;
+
+        unsafe fn erase(&mut self, _: *mut u8) -> Result<(), NorFlashErrorKind> {
+            unreachable!("a station leaves flash alone");
+        }
+
+        unsafe fn write(&mut self, _: *mut u8, _: &[u8]) -> Result<(), NorFlashErrorKind> {
+            unreachable!("a station leaves flash alone");
+        }
     }
 
     /// Turns a station so often; what it did and what it wrote after its greeting.
@@ -259,7 +308,7 @@ mod tests {
         let image = Image::open(TINY).unwrap();
         let model = Tiny::bind(&image).unwrap();
         let board = RefCell::new(desk);
-        let mut station = station(&board, &image.manifest, Some(2_000), None, model.forecaster());
+        let mut station = station(&board, &image.manifest, Some(2_000), None, model.forecaster()).unwrap();
         board.borrow_mut().text.clear();
         let progress = core::iter::repeat_with(|| station.turn()).take(count).collect();
         (progress, board.into_inner())
@@ -298,7 +347,7 @@ mod tests {
     fn sampling_times_that_a_slow_thermometer_misses_are_told() {
         let (_, desk) = turns(Desk { readings: [Ok(20.0); 3].into(), slow: 4_500, ..Desk::default() }, 3);
         // Due at 0.5, 2.5, 4.5, ... ms; taken at 0.5, 5.5 (the one of 4.5) and 10.5: 2.5, 6.5 and 8.5 are missed.
-        assert_eq!(desk.text, "sample 1 20.000\r\nlate 1\r\nsample 2 20.000\r\nlate 3\r\nsample 3 20.000\r\n");
+        assert_eq!(desk.text, "sample 1 20.000\r\nsample 2 20.000\r\nlate 1\r\nsample 3 20.000\r\nlate 3\r\n");
     }
 
     #[test]
@@ -317,7 +366,7 @@ mod tests {
         let image = Image::open(TINY).unwrap();
         let model = Tiny::bind(&image).unwrap();
         let board = RefCell::new(Desk::default());
-        station(&board, &image.manifest, Some(2_000), Some("panicked at a.rs:1:2:\noops"), model.forecaster());
+        station(&board, &image.manifest, Some(2_000), Some("panicked at a.rs:1:2:\noops"), model.forecaster()).unwrap();
         let text = board.into_inner().text;
         for line in [
             "# embedded-rnn on desk\r\n",

@@ -1,0 +1,18 @@
+//! Forecasts of the temperature where the board is, as lines of text.
+#![no_std]
+#![no_main]
+
+use embedded_rnn_hardware::{Linked, station};
+use embedded_rnn_panic_record::Text;
+
+embedded_rnn_hardware::model!();
+embedded_rnn_panic_record::reset_on_panic!(rp2350::hal::reset);
+
+static MODEL: &[u8] = embedded_rnn::include_model!(concat!(env!("OUT_DIR"), "/model.rnn"));
+
+#[rp2350::hal::entry]
+fn main() -> ! {
+    let before = embedded_rnn_panic_record::take();
+    let linked = Linked { image: MODEL, bind: model::Model::bind, period: model::PERIOD };
+    station(rp2350::start(), &linked, before.as_ref().map(Text::as_str))
+}
