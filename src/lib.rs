@@ -51,7 +51,7 @@ pub mod network;
 #[cfg(feature = "micromath")]
 pub use arithmetic::Micromath;
 pub use arithmetic::{Cell16, Exact, Float, Int8, Libm, PackedPair, Rational, RowMajor};
-pub use forecast::{Classifier, Forecaster, Model, NotReady, SampleError, Scores, Session};
+pub use forecast::{Classifier, Forecaster, Model, NotReady, SampleError, Scores, Session, Streaming, Windowed};
 pub use image::{Image, LoadError};
 pub use monitor::{Monitor, MonitorError, MonitorParameters, Verdict};
 pub use network::{

@@ -2,12 +2,13 @@
 #![no_main]
 
 use embedded_rnn::image::{HEADER_LENGTH, checksum};
-use embedded_rnn::{Classes, Dense, Float, Int8, Lstm, Model, Network, Quantiles, Then, Zoneout};
+use embedded_rnn::{Classes, Dense, Float, Int8, Lstm, Model, Network, Quantiles, Streaming, Then, Zoneout};
 use libfuzzer_sys::fuzz_target;
 
 type Tiny<'m> = Model<'m, Int8, Network<Lstm<2, 5, Zoneout>, Dense<5, 1, 3>>, 1, 8, 2>;
 type Layers = Then<Lstm<3, 7, Zoneout>, Lstm<7, 5, Zoneout>>;
 type Stream<'m, N> = Model<'m, N, Network<Layers, Dense<5, 2, 2>>, 3, 6, 1>;
+type Carried<'m, N> = Model<'m, N, Network<Layers, Dense<5, 2, 2>>, 3, 6, 1, 0, Streaming>;
 type Spread<'m> = Model<'m, Int8, Network<Lstm<3, 5, Zoneout>, Quantiles<Dense<5, 2, 2>, 3>>, 3, 6, 1>;
 
 type Told<'m> = Model<'m, Int8, Network<Lstm<3, 5, Zoneout>, Classes<Dense<5, 3, 1>>>, 3, 6, 1>;
@@ -33,10 +34,14 @@ macro_rules! exercise {
             let mut forecaster = model.forecaster();
             while forecaster.missing() > 0 && forecaster.push(&$sample).is_ok() {}
             let _ = (forecaster.forecast(), forecaster.quantiles());
-            if let Ok(mut session) = model.session() {
-                let _ = session.step(&[$sample]);
-                session.forecast();
-            }
+        }
+    };
+    ($model:ty, $bytes:expr, stream of $sample:expr) => {
+        if let Ok(model) = <$model>::load($bytes) {
+            let _ = model.self_test();
+            let mut session = model.session();
+            let _ = (session.step(&[$sample]), session.push(&$sample));
+            let _ = (session.forecast(), session.quantiles(), session.missing());
         }
     };
 }
@@ -56,4 +61,6 @@ fuzz_target!(|data: &[u8]| {
         while classifier.missing() > 0 && classifier.push(&[20.0, -1e9, f32::MAX]).is_ok() {}
         let _ = classifier.classify().map(|scores| (scores.class(), scores.probabilities()));
     }
+    exercise!(Carried<Int8>, bytes, stream of [20.0, -1e9, f32::MAX]);
+    exercise!(Carried<Float>, bytes, stream of [20.0, -1e9, f32::MAX]);
 });

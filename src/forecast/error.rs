@@ -33,7 +33,7 @@ impl fmt::Display for SampleError {
 
 impl Error for SampleError {}
 
-/// A forecast was asked for before the window was full.
+/// A forecast was asked for before the window was full, or before the stream had settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct NotReady {
@@ -80,32 +80,6 @@ impl fmt::Display for SelfTestError {
 }
 
 impl Error for SelfTestError {}
-
-/// A session cannot be opened on this model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[non_exhaustive]
-pub enum SessionError {
-    /// The model normalizes each window by itself, and a stream has none.
-    Windowed,
-    /// The model adds a linear function of each window, which begins nowhere in a stream.
-    Skip,
-}
-
-impl fmt::Display for SessionError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            SessionError::Windowed => {
-                "the model normalizes each window by itself: use a forecaster, or train with normalization = \"none\""
-            }
-            SessionError::Skip => {
-                "the model adds a linear function of each window: use a forecaster, or train with skip = \"none\""
-            }
-        })
-    }
-}
-
-impl Error for SessionError {}
 
 /// A snapshot that was not saved or not restored; the state is as it was before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

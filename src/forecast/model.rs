@@ -2,7 +2,7 @@
 
 use core::marker::PhantomData;
 
-use super::{Classifier, Forecaster, Normalization, Pipeline, SelfTest, SelfTestError, Session, SessionError};
+use super::{Classifier, ForecastMode, Forecaster, Pipeline, SelfTest, SelfTestError, Session, Streaming, Windowed};
 use crate::arithmetic::Number;
 use crate::image::{Dimension, Image, LoadError, RecordKind, Window, forecast_checksum};
 use crate::network::Topology;
@@ -12,6 +12,15 @@ use crate::network::Topology;
 /// `N` is the number system, `T` the network, and samples of `FEATURES` columns enter in windows of `LOOKBACK`, `PATCH` at a time. Where a
 /// season is subtracted from the next one ([`Normalization::Seasonal`]), the first `SEASON` samples of a window serve for that alone. The
 /// exporter writes the line that names all of these. The model is shared: as many forecasters as there are sensors borrow it.
+///
+/// `M` is the way in which the file meets samples: [`Windowed`] where nothing is said, and then there is [`Model::forecaster`]; or
+/// [`Streaming`], and then there is [`Model::session`]. A file of the other mode is refused.
+///
+/// ```compile_fail,E0599
+/// use embedded_rnn::{Dense, Int8, Lstm, Model, Network};
+/// type Windows<'m> = Model<'m, Int8, Network<Lstm<4, 5>, Dense<5, 1, 3>>, 1, 8, 4>;
+/// Windows::load(&[]).map(|model| model.session().clamped());
+/// ```
 ///
 /// Sizes that contradict each other do not compile. This type is sound:
 ///
@@ -66,20 +75,31 @@ pub struct Model<
     const LOOKBACK: usize,
     const PATCH: usize,
     const SEASON: usize = 0,
+    M: ForecastMode = Windowed,
 > {
     pub(super) weights: T::Weights<'m>,
     pub(super) pipeline: Pipeline<'m>,
     pub(super) digest: u32,
     /// Names of the classes, each ended by a line feed; empty of a forecaster.
     classes: &'m str,
+    /// Steps from the zero state before a stream's first forecast.
+    pub(super) warmup: u32,
     test: SelfTest<'m>,
-    shape: PhantomData<(N, T)>,
+    shape: PhantomData<(N, T, M)>,
 }
 
-impl<'m, N: Number, T: Topology<N>, const FEATURES: usize, const LOOKBACK: usize, const PATCH: usize, const SEASON: usize>
-    Model<'m, N, T, FEATURES, LOOKBACK, PATCH, SEASON>
+impl<
+    'm,
+    N: Number,
+    T: Topology<N>,
+    const FEATURES: usize,
+    const LOOKBACK: usize,
+    const PATCH: usize,
+    const SEASON: usize,
+    M: ForecastMode,
+> Model<'m, N, T, FEATURES, LOOKBACK, PATCH, SEASON, M>
 {
-    /// Network steps of a forecast.
+    /// Network steps in a window: those of a windowed forecast.
     pub const STEPS: usize = (LOOKBACK - SEASON) / PATCH;
 
     /// Checks a whole model file and binds it; `bytes` must begin at a multiple of 16 (see [`crate::include_model!`]).
@@ -96,6 +116,9 @@ impl<'m, N: Number, T: Topology<N>, const FEATURES: usize, const LOOKBACK: usize
             assert!(T::INPUTS == FEATURES * PATCH, "the first layer reads a patch of samples");
             assert!(T::TARGETS <= FEATURES, "every target is a column of the samples");
             assert!(T::WINDOW == 0 || T::WINDOW == (LOOKBACK - SEASON) * FEATURES, "a skip reads the whole window");
+            assert!(T::WINDOW == 0 || !M::STREAMING, "a skip reads a window, which a stream does not have");
+            assert!(SEASON == 0 || !M::STREAMING, "a season is subtracted in a window, which a stream does not have");
+            assert!(T::CLASSES == 0 || !M::STREAMING, "a classifier tells the class of a window, which a stream does not have");
         }
         let manifest = &image.manifest;
         if manifest.arithmetic != N::ARITHMETIC {
@@ -109,6 +132,15 @@ impl<'m, N: Number, T: Topology<N>, const FEATURES: usize, const LOOKBACK: usize
             return Err(LoadError::Classes { expected, found });
         }
         Self::check_window(&manifest.window)?;
+        let mode = manifest.window.mode;
+        if !M::is_of(mode) {
+            return Err(LoadError::Mode { found: mode });
+        }
+        // A windowed model has no use for it.
+        let warmup = mode.warmup().unwrap_or(1);
+        if warmup == 0 || (M::STREAMING && !manifest.window.normalization.streams()) {
+            return Err(LoadError::Manifest);
+        }
         let mut records = image.records();
         let pipeline = Pipeline::bind(&records.next(RecordKind::Scaling)?, &manifest.window)?;
         let weights = T::bind(&mut records)?;
@@ -116,7 +148,7 @@ impl<'m, N: Number, T: Topology<N>, const FEATURES: usize, const LOOKBACK: usize
         test.expect_shape(0, LOOKBACK, T::OUTPUTS)?;
         let test = SelfTest::read(&test, LOOKBACK, FEATURES)?;
         records.end()?;
-        Ok(Model { weights, pipeline, digest: image.digest, classes: manifest.classes, test, shape: PhantomData })
+        Ok(Model { weights, pipeline, digest: image.digest, classes: manifest.classes, warmup, test, shape: PhantomData })
     }
 
     fn check_window(window: &Window) -> Result<(), LoadError> {
@@ -147,6 +179,22 @@ impl<'m, N: Number, T: Topology<N>, const FEATURES: usize, const LOOKBACK: usize
         self.classes.split_terminator('\n').nth(class)
     }
 
+    /// Whether a forecast has the checksum that the file promises of its own window.
+    fn check(&self, mut said: T::Quantiles) -> Result<(), SelfTestError> {
+        let (expected, found) =
+            (self.test.checksum(), forecast_checksum(T::quantile_rows(&mut said).flatten().map(|value| &*value)));
+        if found == expected { Ok(()) } else { Err(SelfTestError::Mismatch { expected, found }) }
+    }
+
+    /// The samples of the file's own window, oldest first.
+    fn test_samples(&self) -> impl Iterator<Item = &'m [f32; FEATURES]> {
+        self.test.window().filter_map(|sample| sample.first_chunk::<FEATURES>())
+    }
+}
+
+impl<'m, N: Number, T: Topology<N>, const FEATURES: usize, const LOOKBACK: usize, const PATCH: usize, const SEASON: usize>
+    Model<'m, N, T, FEATURES, LOOKBACK, PATCH, SEASON>
+{
     /// A classifier with an empty history, for one sensor. Only networks of [`Classes`](crate::Classes) have one:
     ///
     /// ```compile_fail,E0271
@@ -171,25 +219,33 @@ impl<'m, N: Number, T: Topology<N>, const FEATURES: usize, const LOOKBACK: usize
     /// Runs the window that the file carries and compares the forecast's checksum with the file's: the bits are the trainer's.
     pub fn self_test(&self) -> Result<(), SelfTestError> {
         let mut forecaster = self.forecaster();
-        for sample in self.test.window().filter_map(|sample| sample.first_chunk::<FEATURES>()) {
+        for sample in self.test_samples() {
             forecaster.push(sample).map_err(SelfTestError::Sample)?;
         }
-        let mut said = forecaster.quantiles().map_err(SelfTestError::NotReady)?;
-        let (expected, found) =
-            (self.test.checksum(), forecast_checksum(T::quantile_rows(&mut said).flatten().map(|value| &*value)));
-        if found == expected { Ok(()) } else { Err(SelfTestError::Mismatch { expected, found }) }
+        self.check(forecaster.quantiles().map_err(SelfTestError::NotReady)?)
     }
 }
 
 impl<'m, N: Number, T: Topology<N>, const FEATURES: usize, const LOOKBACK: usize, const PATCH: usize>
-    Model<'m, N, T, FEATURES, LOOKBACK, PATCH>
+    Model<'m, N, T, FEATURES, LOOKBACK, PATCH, 0, Streaming>
 {
-    /// A session: the network's state is kept from step to step. Only for models without per-window normalization and without a skip.
-    pub fn session(&self) -> Result<Session<'_, 'm, N, T, FEATURES, LOOKBACK, PATCH>, SessionError> {
-        match self.pipeline.normalization {
-            Normalization::None if T::WINDOW > 0 => Err(SessionError::Skip),
-            Normalization::None => Ok(Session::new(self)),
-            _ => Err(SessionError::Windowed),
+    /// A session in the network's zero state, for one sensor.
+    pub fn session(&self) -> Session<'_, 'm, N, T, FEATURES, LOOKBACK, PATCH> {
+        Session::new(self)
+    }
+
+    /// Steps from the zero state before the first forecast, as they were measured on validation rows.
+    pub fn warmup(&self) -> u32 {
+        self.warmup
+    }
+
+    /// Streams the samples that the file carries and compares the checksum of what the network says then with the file's, warmed up or
+    /// not: the bits are the trainer's.
+    pub fn self_test(&self) -> Result<(), SelfTestError> {
+        let mut session = self.session();
+        for sample in self.test_samples() {
+            session.push(sample).map_err(SelfTestError::Sample)?;
         }
+        self.check(session.said())
     }
 }

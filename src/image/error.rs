@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::manifest::{Arithmetic, Layout};
+use super::manifest::{Arithmetic, Layout, Mode};
 use super::record::RecordKind;
 use crate::network::{CellForm, HeadForm};
 
@@ -162,6 +162,11 @@ pub enum LoadError {
         /// The file's.
         found: u32,
     },
+    /// The file's forecasts are of the other mode than the type's.
+    Mode {
+        /// The file's.
+        found: Mode,
+    },
     /// Bytes follow the last record.
     TrailingBytes {
         /// How many.
@@ -222,6 +227,12 @@ impl fmt::Display for LoadError {
             }
             LoadError::Classes { expected, found } => {
                 write!(f, "the network's type has {expected} classes, the file {found}")
+            }
+            LoadError::Mode { found: Mode::Windowed } => {
+                f.write_str("the file forecasts from windows, the type is for a stream: leave Streaming out of it")
+            }
+            LoadError::Mode { found: Mode::Streaming { .. } } => {
+                f.write_str("the file forecasts from a stream, the type is for windows: add Streaming to it")
             }
             LoadError::TrailingBytes { found } => write!(f, "{found} bytes follow the last record"),
         }

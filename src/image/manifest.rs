@@ -146,6 +146,46 @@ impl fmt::Display for Normalization {
     }
 }
 
+impl Normalization {
+    /// Whether it is defined for a stream, which has no window: see [`crate::Session`].
+    pub const fn streams(self) -> bool {
+        matches!(self, Normalization::None | Normalization::Last)
+    }
+}
+
+/// How the network meets samples.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Mode {
+    /// Every forecast runs the network from its zero state over the last samples.
+    #[default]
+    Windowed,
+    /// The network's state is kept from step to step.
+    Streaming {
+        /// Steps from the zero state after which forecasts are as good as they will be; at least 1.
+        warmup: u32,
+    },
+}
+
+impl Mode {
+    /// Steps from the zero state before the first forecast, where the state is kept.
+    pub const fn warmup(self) -> Option<u32> {
+        match self {
+            Mode::Windowed => None,
+            Mode::Streaming { warmup } => Some(warmup),
+        }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Mode::Windowed => "windowed",
+            Mode::Streaming { .. } => "streaming",
+        })
+    }
+}
+
 /// The sampling interval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -178,7 +218,8 @@ pub struct Window {
     pub features: u16,
     /// The first so many columns are forecast; 0 of a classifier.
     pub targets: u16,
-    /// Samples in a window, those included that are only subtracted from others (see [`Normalization::Seasonal`]).
+    /// Samples in a window, those included that are only subtracted from others (see [`Normalization::Seasonal`]); of a streaming model,
+    /// samples of a segment that it was trained on, and of its self-test.
     pub lookback: u16,
     /// Samples that enter the network together as one step.
     pub patch: u16,
@@ -190,6 +231,8 @@ pub struct Window {
     pub transform: Transform,
     /// What is subtracted from a window.
     pub normalization: Normalization,
+    /// How the network meets samples.
+    pub mode: Mode,
 }
 
 /// Where the model comes from.

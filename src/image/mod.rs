@@ -15,5 +15,5 @@ pub(crate) use checksum::snapshot_checksum;
 pub use checksum::{checksum, forecast_checksum};
 pub use error::{Dimension, LoadError};
 pub use header::{ALIGNMENT, FORMAT_VERSION, HEADER_LENGTH, Header, Image, MAGIC};
-pub use manifest::{Arithmetic, Functions, Interval, Layout, Manifest, Normalization, Provenance, Series, Window};
+pub use manifest::{Arithmetic, Functions, Interval, Layout, Manifest, Mode, Normalization, Provenance, Series, Window};
 pub use record::{Cursor, Fields, RECORD_HEADER_LENGTH, Record, RecordHeader, RecordKind};

@@ -1,11 +1,24 @@
 //! What a firmware may rely on once a model is loaded.
 
 use embedded_rnn::arithmetic::Number;
-use embedded_rnn::forecast::{SelfTestError, SessionError};
+use embedded_rnn::forecast::SelfTestError;
+use embedded_rnn::image::{LoadError, Mode};
 use embedded_rnn::network::Topology;
-use embedded_rnn::{Dense, Forecaster, Int8, Lstm, Model, Network, NotReady, SampleError, Then};
+use embedded_rnn::{Dense, Forecaster, Int8, Lstm, Model, Network, NotReady, SampleError, Session, Streaming, Then};
 
-use crate::fixtures::{Bytes, deep_int8, log_f32, root_int8, stream_f32, stream_int8, tiny_int8};
+use crate::fixtures::{
+    Bytes, InStream, deep_int8, log_f32, root_int8, stream_f32, stream_int8, streamed, streamed_int8, tiny_int8,
+};
+
+/// A fixture's network as a windowed model and, its file changed, as a streaming one.
+macro_rules! both {
+    ($fixture:ident => $call:expr) => {{
+        let file = streamed($fixture::BYTES, 1);
+        let windowed = $fixture::Model::load($fixture::BYTES).unwrap();
+        let streaming = <$fixture::Model<'_> as InStream>::Model::load(file.as_slice()).unwrap();
+        $call(&windowed, &streaming)
+    }};
+}
 
 /// Samples that no fixture's transform refuses, `[count]` of `F` columns.
 pub fn samples<const F: usize>(seed: u32, count: usize) -> Vec<[f32; F]> {
@@ -38,29 +51,29 @@ fn a_forecast_waits_for_its_window() {
 /// Refused samples: `bad` values in column `feature`, the error they give, and the forecast before and after.
 fn refuses<N: Number, const F: usize, const L: usize, const P: usize, T: Topology<N>>(
     model: &Model<'_, N, T, F, L, P>,
+    stream: &Model<'_, N, T, F, L, P, 0, Streaming>,
     bad: &[f32],
     error: fn(u16) -> SampleError,
 ) {
     let mut forecaster = model.forecaster();
     samples::<F>(2, L + 3).iter().for_each(|sample| forecaster.push(sample).unwrap());
     let before = forecaster.forecast().unwrap();
-    let mut session = model.session().ok();
+    let mut session = stream.session();
     for value in bad {
         for feature in 0..F {
             let mut sample = samples::<F>(3, 1)[0];
             sample[feature] = *value;
             assert_eq!(forecaster.push(&sample), Err(error(feature as u16)), "{value}");
             assert_eq!((forecaster.missing(), forecaster.forecast().unwrap()), (0, before), "{value}");
-            if let Some(session) = &mut session {
-                let good: [[f32; F]; P] = samples::<F>(4, P).try_into().unwrap();
-                session.step(&good).unwrap();
-                let (state, forecast) = (*session.state(), session.forecast());
-                // The last of a patch is the bad one: those before it must not have entered either.
-                let mut patch = good;
-                patch[P - 1] = sample;
-                assert_eq!(session.step(&patch), Err(error(feature as u16)), "{value}");
-                assert_eq!((*session.state(), session.forecast()), (state, forecast), "{value}");
-            }
+            let good: [[f32; F]; P] = samples::<F>(4, P).try_into().unwrap();
+            session.step(&good).unwrap();
+            let (state, forecast) = (*session.state(), session.forecast().unwrap());
+            // The last of a patch is the bad one: those before it must not have entered either.
+            let mut patch = good;
+            patch[P - 1] = sample;
+            assert_eq!(session.step(&patch), Err(error(feature as u16)), "{value}");
+            assert_eq!(session.push(&sample), Err(error(feature as u16)), "{value}");
+            assert_eq!((*session.state(), session.forecast(), session.waiting()), (state, Ok(forecast), 0), "{value}");
         }
     }
 }
@@ -70,15 +83,13 @@ fn refused_samples_leave_everything_as_it_was() {
     let not_finite = |feature| SampleError::NotFinite { feature };
     let out_of_domain = |feature| SampleError::OutOfDomain { feature };
     let endless = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::from_bits(0xffff_ffff)];
-    refuses(&tiny_int8::Model::load(tiny_int8::BYTES).unwrap(), &endless, not_finite);
-    refuses(&stream_int8::Model::load(stream_int8::BYTES).unwrap(), &endless, not_finite);
-    refuses(&stream_f32::Model::load(stream_f32::BYTES).unwrap(), &endless, not_finite);
-    let root = root_int8::Model::load(root_int8::BYTES).unwrap();
-    refuses(&root, &endless, not_finite);
-    refuses(&root, &[-1e-30, -1.0, f32::MIN], out_of_domain);
-    let log = log_f32::Model::load(log_f32::BYTES).unwrap();
-    refuses(&log, &endless, not_finite);
-    refuses(&log, &[0.0, -0.0, -1.0, f32::MIN], out_of_domain);
+    both!(tiny_int8 => |windowed, streaming| refuses(windowed, streaming, &endless, not_finite));
+    both!(stream_int8 => |windowed, streaming| refuses(windowed, streaming, &endless, not_finite));
+    both!(stream_f32 => |windowed, streaming| refuses(windowed, streaming, &endless, not_finite));
+    both!(root_int8 => |windowed, streaming| refuses(windowed, streaming, &endless, not_finite));
+    both!(root_int8 => |windowed, streaming| refuses(windowed, streaming, &[-1e-30, -1.0, f32::MIN], out_of_domain));
+    both!(log_f32 => |windowed, streaming| refuses(windowed, streaming, &endless, not_finite));
+    both!(log_f32 => |windowed, streaming| refuses(windowed, streaming, &[0.0, -0.0, -1.0, f32::MIN], out_of_domain));
 }
 
 #[test]
@@ -97,25 +108,29 @@ fn reset_forgets_everything() {
     assert_eq!((forecaster.missing(), forecaster.clamped()), (6, 0));
     assert_eq!(run(&mut forecaster), fresh);
 
-    let mut session = model.session().unwrap();
-    let (zero, untouched) = (*session.state(), bits(session.forecast()));
+    let file = streamed(stream_int8::BYTES, 1);
+    let model = <stream_int8::Model<'_> as InStream>::Model::load(file.as_slice()).unwrap();
+    let mut session = model.session();
+    let zero = *session.state();
+    assert_eq!(session.forecast(), Err(NotReady { missing: 1 }));
     session.step(&[[1e9; 3]]).unwrap();
-    assert!(*session.state() != zero && session.clamped() > 0);
+    assert!(*session.state() != zero && session.clamped() > 0 && session.forecast().is_ok());
     session.reset();
-    assert_eq!((*session.state(), bits(session.forecast()), session.clamped()), (zero, untouched, 0));
+    assert_eq!((*session.state(), session.forecast(), session.clamped()), (zero, Err(NotReady { missing: 1 }), 0));
 }
 
 /// Whether a session over each window gives what a forecaster gives.
 fn streams_like_windows<N: Number, const F: usize, const L: usize, const P: usize, T: Topology<N>>(
     model: &Model<'_, N, T, F, L, P>,
+    stream: &Model<'_, N, T, F, L, P, 0, Streaming>,
 ) {
     let all = samples::<F>(6, 5 * L);
     for window in all.windows(L) {
         let mut forecaster = model.forecaster();
         window.iter().for_each(|sample| forecaster.push(sample).unwrap());
-        let mut session = model.session().unwrap();
+        let mut session = stream.session();
         window.as_chunks().0.iter().for_each(|patch| session.step(patch).unwrap());
-        let (mut windowed, mut streamed) = (forecaster.forecast().unwrap(), session.forecast());
+        let (mut windowed, mut streamed) = (forecaster.forecast().unwrap(), session.forecast().unwrap());
         let windowed = T::rows(&mut windowed).flatten().map(|value| value.to_bits());
         assert!(windowed.eq(T::rows(&mut streamed).flatten().map(|value| value.to_bits())));
     }
@@ -123,16 +138,87 @@ fn streams_like_windows<N: Number, const F: usize, const L: usize, const P: usiz
 
 #[test]
 fn a_window_is_its_steps_bit_for_bit() {
-    streams_like_windows(&stream_int8::Model::load(stream_int8::BYTES).unwrap());
-    streams_like_windows(&stream_f32::Model::load(stream_f32::BYTES).unwrap());
-    streams_like_windows(&deep_int8::Model::load(deep_int8::BYTES).unwrap());
-    streams_like_windows(&log_f32::Model::load(log_f32::BYTES).unwrap());
+    both!(stream_int8 => streams_like_windows);
+    both!(stream_f32 => streams_like_windows);
+    both!(deep_int8 => streams_like_windows);
+    both!(log_f32 => streams_like_windows);
+}
+
+/// What a stream's normalization means, said in windows: a forecaster sees samples less their last one, a step those less the one before.
+#[test]
+fn a_step_is_seen_from_the_sample_before_it() {
+    // One step of two samples: the window's own last value is what it would be less, were it the sample before.
+    type Net = Network<Lstm<2, 5, embedded_rnn::Zoneout>, Dense<5, 1, 3>>;
+    let file = streamed(tiny_int8::BYTES, 1);
+    let model = Model::<Int8, Net, 1, 8, 2, 0, Streaming>::load(file.as_slice()).unwrap();
+    let run = |patches: &[[[f32; 1]; 2]]| {
+        let mut session = model.session();
+        patches.iter().for_each(|patch| session.step(patch).unwrap());
+        (*session.state(), session.forecast().unwrap()[0])
+    };
+    let patches = [[[20.0], [21.0]], [[19.5], [22.0]], [[22.5], [18.0]]];
+    let (state, forecast) = run(&patches);
+    // The first step's inputs are 0 and 1 from its own first sample: all may be moved, and the forecast moves along.
+    let moved = patches.map(|patch| patch.map(|[value]| [value + 8.0]));
+    let (same, later) = run(&moved);
+    assert_eq!(same, state);
+    for (forecast, later) in forecast.iter().zip(later) {
+        assert!((later - forecast - 8.0).abs() < 1e-5, "{forecast} {later}");
+    }
+    // What the second step is seen from is the first one's newest sample, not its own.
+    let (other, _) = run(&[[[20.0], [21.5]], patches[1], patches[2]]);
+    assert_ne!(other, state);
 }
 
 #[test]
-fn models_that_normalize_windows_cannot_stream() {
-    let model = tiny_int8::Model::load(tiny_int8::BYTES).unwrap();
-    assert_eq!(model.session().map(|_| ()), Err(SessionError::Windowed));
+fn a_session_waits_until_it_is_warm() {
+    let model = streamed_int8::Model::load(streamed_int8::BYTES).unwrap();
+    let mut session = model.session();
+    let warmup = model.warmup() as usize;
+    assert!(warmup > 1 && streamed_int8::PATCH > 1);
+    for (pushed, sample) in samples(11, 40).iter().enumerate() {
+        let missing = (warmup * streamed_int8::PATCH).saturating_sub(pushed);
+        assert_eq!((session.missing(), session.waiting()), (missing, pushed % streamed_int8::PATCH));
+        assert_eq!(session.forecast().map(|_| ()), if missing > 0 { Err(NotReady { missing }) } else { Ok(()) });
+        assert_eq!(session.quantiles().is_ok(), missing == 0);
+        session.push(sample).unwrap();
+    }
+    session.reset();
+    assert_eq!(session.missing(), warmup * streamed_int8::PATCH);
+}
+
+/// Samples one by one are the steps that they make, wherever a step of several begins among them.
+#[test]
+fn pushes_are_steps() {
+    let model = streamed_int8::Model::load(streamed_int8::BYTES).unwrap();
+    let all = samples::<2>(12, 41);
+    let pushed = |session: &mut Session<'_, '_, _, _, 2, 8, 2>, samples: &[[f32; 2]]| {
+        samples.iter().for_each(|sample| session.push(sample).unwrap());
+    };
+    let (mut one, mut other) = (model.session(), model.session());
+    pushed(&mut one, &all);
+    all[..40].as_chunks().0.iter().for_each(|patch| other.step(patch).unwrap());
+    assert_eq!((one.waiting(), other.waiting()), (1, 0));
+    assert_eq!((*one.state(), one.forecast().map(bits)), (*other.state(), other.forecast().map(bits)));
+    let (mut one, mut other) = (model.session(), model.session());
+    pushed(&mut one, &all);
+    pushed(&mut other, &all[..1]);
+    all[1..].as_chunks().0.iter().for_each(|patch| other.step(patch).unwrap());
+    assert_eq!((*one.state(), one.waiting(), other.waiting()), (*other.state(), 1, 1));
+}
+
+#[test]
+fn a_file_of_the_other_mode_is_refused() {
+    let mode = |found| Err(LoadError::Mode { found });
+    let found = Mode::Streaming { warmup: 3 };
+    let file = streamed(tiny_int8::BYTES, 3);
+    assert_eq!(tiny_int8::Model::load(file.as_slice()).map(|_| ()), mode(found));
+    let windowed = <tiny_int8::Model<'_> as InStream>::Model::load(tiny_int8::BYTES);
+    assert_eq!(windowed.map(|_| ()), mode(Mode::Windowed));
+    assert!(LoadError::Mode { found }.to_string().contains("add Streaming") && Mode::Windowed.warmup().is_none());
+    let never = streamed(tiny_int8::BYTES, 0);
+    let loaded = <tiny_int8::Model<'_> as InStream>::Model::load(never.as_slice());
+    assert_eq!(loaded.map(|_| ()), Err(LoadError::Manifest));
 }
 
 #[test]
@@ -172,16 +258,18 @@ fn clamped_inputs_are_counted() {
     assert_eq!(clamped([1e6, 20.0, -1e6, 20.0, 20.0, 20.0, f32::MAX, 20.0]), 3);
     assert_eq!(clamped([20.0; 8]), 0);
 
-    let model = stream_int8::Model::load(stream_int8::BYTES).unwrap();
-    let mut session = model.session().unwrap();
+    let file = streamed(stream_int8::BYTES, 1);
+    let model = <stream_int8::Model<'_> as InStream>::Model::load(file.as_slice()).unwrap();
+    let mut session = model.session();
     session.step(&[[20.0, 1e6, 20.0]]).unwrap();
     session.step(&[[-1e6, 1e6, 20.0]]).unwrap();
     session.step(&[[20.0; 3]]).unwrap();
     assert_eq!(session.clamped(), 3);
 
     // Floats have no accumulators to protect.
-    let model = stream_f32::Model::load(stream_f32::BYTES).unwrap();
-    let mut session = model.session().unwrap();
+    let file = streamed(stream_f32::BYTES, 1);
+    let model = <stream_f32::Model<'_> as InStream>::Model::load(file.as_slice()).unwrap();
+    let mut session = model.session();
     session.step(&[[1e30; 3]]).unwrap();
     assert_eq!(session.clamped(), 0);
 }
@@ -194,6 +282,7 @@ fn the_self_test_tells_other_bits() {
     assert_eq!(deep_int8::Model::load(deep_int8::BYTES).unwrap().self_test(), Ok(()));
     assert_eq!(root_int8::Model::load(root_int8::BYTES).unwrap().self_test(), Ok(()));
     assert_eq!(log_f32::Model::load(log_f32::BYTES).unwrap().self_test(), Ok(()));
+    assert_eq!(streamed_int8::Model::load(streamed_int8::BYTES).unwrap().self_test(), Ok(()));
 
     // The test's two samples, then the forecast's checksum.
     let file = Bytes::new(tiny_int8::BYTES);
@@ -215,19 +304,20 @@ fn the_self_test_tells_other_bits() {
 fn chains_may_be_grouped_either_way() {
     type Left = Network<Then<Then<Lstm<2, 4>, Lstm<4, 3>>, Lstm<3, 3>>, Dense<3, 1, 2>>;
     type Right = Network<Then<Lstm<2, 4>, Then<Lstm<4, 3>, Lstm<3, 3>>>, Dense<3, 1, 2>>;
-    let left = Model::<Int8, Left, 2, 7, 1>::load(deep_int8::BYTES).unwrap();
-    let right = Model::<Int8, Right, 2, 7, 1>::load(deep_int8::BYTES).unwrap();
+    let file = streamed(deep_int8::BYTES, 1);
+    let left = Model::<Int8, Left, 2, 10, 1, 0, Streaming>::load(file.as_slice()).unwrap();
+    let right = Model::<Int8, Right, 2, 10, 1, 0, Streaming>::load(file.as_slice()).unwrap();
     assert_eq!((left.self_test(), right.self_test()), (Ok(()), Ok(())));
-    let (mut left, mut right) = (left.session().unwrap(), right.session().unwrap());
+    let (mut left, mut right) = (left.session(), right.session());
     for sample in samples(9, 50) {
         left.step(&[sample]).unwrap();
         right.step(&[sample]).unwrap();
-        assert_eq!(bits(left.forecast()), bits(right.forecast()));
+        assert_eq!(left.forecast().map(bits), right.forecast().map(bits));
     }
     // Snapshots too: the layers' bytes come in the same order.
     let mut buffer = vec![0; left.snapshot_length()];
     left.save(&mut buffer).unwrap();
     right.reset();
     right.restore(&buffer).unwrap();
-    assert_eq!(bits(left.forecast()), bits(right.forecast()));
+    assert_eq!(left.forecast().map(bits), right.forecast().map(bits));
 }

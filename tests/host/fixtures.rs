@@ -1,9 +1,9 @@
 //! The model files under `tests/fixtures`, the types that the exporter named for them, and bytes that may be changed.
 
 use embedded_rnn::arithmetic::Number;
-use embedded_rnn::image::{HEADER_LENGTH, Header, Image, LoadError, Manifest, RECORD_HEADER_LENGTH, checksum};
+use embedded_rnn::image::{HEADER_LENGTH, Header, Image, LoadError, Manifest, Mode, RECORD_HEADER_LENGTH, checksum};
 use embedded_rnn::network::Topology;
-use embedded_rnn::{Forecaster, Model, include_model};
+use embedded_rnn::{Forecaster, Model, Streaming, include_model};
 
 /// For each file a module with what the exporter wrote beside it, its bytes, and a test that the two agree.
 macro_rules! fixtures {
@@ -54,6 +54,7 @@ fixtures! {
         const TARGETS: usize = 0;
         const HORIZON: usize = 0;
     };
+    streamed_int8 = "streamed-int8";
 }
 
 /// A file with its type's actions.
@@ -88,19 +89,42 @@ impl<'m, N: Number, T: Topology<N>, const F: usize, const L: usize, const P: usi
                 forecaster.restore(&buffer).unwrap();
             }
         }
-        if let Ok(mut session) = model.session() {
-            for sample in samples.iter().cycle().take(40) {
-                let _ = session.step(&[[*sample; F]; P]);
-                let _ = session.forecast();
-                let _ = session.quantiles();
-            }
-            let mut buffer = vec![0; session.snapshot_length()];
-            session.save(&mut buffer).unwrap();
-            session.reset();
-            session.restore(&buffer).unwrap();
-        }
         Ok(())
     }
+}
+
+impl<'m, N: Number, T: Topology<N>, const F: usize, const L: usize, const P: usize> Exercise<'m>
+    for Model<'m, N, T, F, L, P, 0, Streaming>
+{
+    fn exercise(bytes: &'m [u8]) -> Result<(), LoadError> {
+        let model = Self::load(bytes)?;
+        let _ = model.self_test();
+        let mut session = model.session();
+        for sample in [20.0, 1e-30, f32::MAX, 0.0, f32::MIN, 21.0, f32::NAN, 19.0].iter().cycle().take(40 * P) {
+            let _ = session.push(&[*sample; F]);
+            let _ = session.step(&[[*sample; F]; P]);
+            let _ = (session.forecast(), session.quantiles(), session.missing());
+        }
+        let mut buffer = vec![0; session.snapshot_length()];
+        session.save(&mut buffer).unwrap();
+        session.reset();
+        session.restore(&buffer).unwrap();
+        Ok(())
+    }
+}
+
+/// The type of a windowed model's network in a stream.
+pub trait InStream {
+    type Model;
+}
+
+impl<'m, N: Number, T: Topology<N>, const F: usize, const L: usize, const P: usize> InStream for Model<'m, N, T, F, L, P> {
+    type Model = Model<'m, N, T, F, L, P, 0, Streaming>;
+}
+
+/// A windowed model's file as if its network had been trained in a stream.
+pub fn streamed(bytes: &[u8], warmup: u32) -> Bytes {
+    Bytes::new(bytes).with_manifest(|manifest| manifest.window.mode = Mode::Streaming { warmup })
 }
 
 /// A file's bytes, aligned as they must be, open to change.

@@ -4,13 +4,15 @@ use embedded_rnn::LoadError;
 use embedded_rnn::image::RecordKind;
 
 use crate::behavior::samples;
-use crate::fixtures::{Bytes, quantile_int8, quantile_skip_f32};
+use crate::fixtures::{Bytes, InStream, quantile_int8, quantile_skip_f32, streamed};
 
 #[test]
 fn quantiles_ascend_and_the_median_is_the_forecast() {
     let model = quantile_int8::Model::load(quantile_int8::BYTES).unwrap();
     let mut sensor = model.forecaster();
-    let mut session = model.session().unwrap();
+    let file = streamed(quantile_int8::BYTES, 1);
+    let stream = <quantile_int8::Model<'_> as InStream>::Model::load(file.as_slice()).unwrap();
+    let mut session = stream.session();
     assert_eq!(sensor.quantiles().unwrap_err().missing, quantile_int8::LOOKBACK);
     assert_eq!(quantile_int8::QUANTILES, [0.25, 0.5, 0.75]);
     for sample in samples(1, 40) {
@@ -25,8 +27,8 @@ fn quantiles_ascend_and_the_median_is_the_forecast() {
     for sample in samples(2, quantile_int8::LOOKBACK) {
         session.step(&[sample]).unwrap();
     }
-    let medians = session.quantiles().map(|target| target.map(|[_, median, _]| median.to_bits()));
-    assert_eq!(medians, session.forecast().map(|target| target.map(f32::to_bits)));
+    let medians = session.quantiles().unwrap().map(|target| target.map(|[_, median, _]| median.to_bits()));
+    assert_eq!(medians, session.forecast().unwrap().map(|target| target.map(f32::to_bits)));
 }
 
 /// The intervals of a root are widened before it is undone, so that no end lies where no value can.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use embedded_rnn::forecast::largest;
 use embedded_rnn::image::{
-    Arithmetic, Functions, Interval, Layout, Manifest, Normalization, Provenance, Series, forecast_checksum,
+    Arithmetic, Functions, Interval, Layout, Manifest, Mode, Normalization, Provenance, Series, forecast_checksum,
 };
 use serde::Serialize;
 
@@ -15,6 +15,7 @@ use crate::evaluate::conformal::{Widening, calibrate};
 use crate::evaluate::device::{DeviceModel, ModelBytes};
 use crate::evaluate::hidden::hidden_rmse;
 use crate::evaluate::intervals::{self, IntervalMetrics};
+use crate::evaluate::warmup::{self, WarmUp};
 use crate::fold::reference::Reference;
 use crate::fold::{Certificate, FoldedNetwork, Measurements, NearestMeasurements, Scaler, Scalers, Target, certify};
 use crate::network::plain::PlainNetwork;
@@ -99,6 +100,8 @@ pub struct Exported {
     pub budget: Budget,
     /// Prediction intervals on the validation windows that they were widened on, where the network says quantiles.
     pub intervals: Option<CalibratedIntervals>,
+    /// How long a stream takes to forget its beginning, where the model is one for streams.
+    pub warm_up: Option<WarmUp>,
     /// The network as it was folded for this file.
     pub folded: FoldedNetwork,
 }
@@ -125,10 +128,19 @@ impl CalibratedIntervals {
     }
 }
 
-/// Up to `most` windows of a part, evenly taken: raw samples `[L][F]` each.
+/// Of streams a stretch that ends where a window does is taken in its place, so many times as long, so that most of its states are those of
+/// a long stream; where there are several, fewer of them.
+const STRETCH: usize = 4;
+
+/// Up to `most` windows of a part, evenly taken: raw samples `[L][F]` each; of streams, stretches.
 pub fn raw_windows(windows: &Windows<'_>, most: usize) -> Vec<Vec<f32>> {
+    let streaming = windows.dataset().window().mode.is_streaming();
+    let most = if streaming && most < usize::MAX { most.div_ceil(STRETCH) } else { most };
     let stride = windows.len().div_ceil(most).max(1);
     let raw = |index| {
+        if streaming {
+            return windows.raw_stretch(index, STRETCH * windows.dataset().window().lookback);
+        }
         let mut window = vec![0.0; windows.raw_len()];
         windows.raw_input(index, &mut window);
         window
@@ -185,7 +197,12 @@ pub fn scalers(dataset: &Dataset) -> Scalers {
     };
     let all: Vec<Scaler> = dataset.scaler().columns.iter().map(scaler).collect();
     let normalization = if normalization == Normalization::Last { normalization } else { Normalization::None };
-    Scalers { targets: all[..dataset.targets()].to_vec(), inputs: all, normalization }
+    Scalers {
+        targets: all[..dataset.targets()].to_vec(),
+        inputs: all,
+        normalization,
+        streaming: dataset.window().mode.is_streaming(),
+    }
 }
 
 /// The least deviation that each column of a window is divided by on the device, where windows are scaled.
@@ -284,7 +301,7 @@ struct Texts {
     trainer: String,
 }
 
-fn manifest<'a>(trained: &Trained<'a>, texts: &'a Texts, certificate: [u8; 32]) -> Result<Manifest<'a>> {
+fn manifest<'a>(trained: &Trained<'a>, texts: &'a Texts, certificate: [u8; 32], warmup: u32) -> Result<Manifest<'a>> {
     let (config, dataset) = (trained.config, trained.dataset);
     let narrow = |key: &str, value: usize| {
         u16::try_from(value).map_err(|_| Error::input(format!("{key} = {value} does not fit a model file: at most 65535")))
@@ -305,6 +322,7 @@ fn manifest<'a>(trained: &Trained<'a>, texts: &'a Texts, certificate: [u8; 32]) 
             layers: narrow("number of layers", config.network.hidden.len())?,
             transform: config.window.transform,
             normalization: config.window.normalization,
+            mode: if config.window.mode.is_streaming() { Mode::Streaming { warmup } } else { Mode::Windowed },
         },
         classes: &texts.classes,
         series: Series {
@@ -383,7 +401,7 @@ pub fn export_for(trained: &Trained<'_>, format: Format, core: Core, file_name: 
 
     // The first file is measured; the last carries the certificate's digest, by how much intervals are widened, and the forecast that
     // comes of it. The digest does not change what is computed.
-    let manifest_without = manifest(trained, &texts, [0; 32])?;
+    let manifest_without = manifest(trained, &texts, [0; 32], 1)?;
     let levels: Vec<f32> = match &trained.config.training.quantiles[..] {
         // A median alone is a forecast as any other.
         levels if levels.len() > 1 => levels.iter().map(|level| *level as f32).collect(),
@@ -438,7 +456,14 @@ pub fn export_for(trained: &Trained<'_>, format: Format, core: Core, file_name: 
         let bytes = ModelBytes::new(&pack(payload, &first)?);
         calibrate(&mut DeviceModel::open(&bytes, Path::new(file_name))?, &dataset.windows(Part::Validation))?
     };
-    let manifest = manifest(trained, &texts, certificate.digest())?;
+    let warm_up = if dataset.window().mode.is_streaming() {
+        let bytes = ModelBytes::new(&pack(payload, &first)?);
+        let measured = warmup::measure(&mut DeviceModel::open(&bytes, Path::new(file_name))?, &dataset.windows(Part::Validation));
+        Some(measured.map_err(|refused| refused.of(dataset.series()))?)
+    } else {
+        None
+    };
+    let manifest = manifest(trained, &texts, certificate.digest(), warm_up.map_or(0, |warm_up| warm_up.steps))?;
     let description = Description { manifest, intervals: table(&widening), ..first };
     let bytes = ModelBytes::new(&pack(payload, &description)?);
     let mut model = DeviceModel::open(&bytes, Path::new(file_name))?;
@@ -461,6 +486,7 @@ pub fn export_for(trained: &Trained<'_>, format: Format, core: Core, file_name: 
     let layers = model.layers();
     Ok(Exported {
         intervals,
+        warm_up,
         snippet: model.snippet(file_name),
         layout: model.manifest.layout,
         budget: budget(&model.manifest, &layers, model.head(), model.levels(), model.skip_rank(), file.len()),

@@ -94,7 +94,12 @@ fn training_evaluates_the_network_that_folding_starts_from() {
             let ours = workspace.forward(&params, &x, Mode::Evaluation);
 
             let identity = Scaler { mean: 0.0, deviation: 1.0 };
-            let scalers = Scalers { inputs: vec![identity; 2], targets: vec![identity], normalization: Normalization::None };
+            let scalers = Scalers {
+                inputs: vec![identity; 2],
+                targets: vec![identity],
+                normalization: Normalization::None,
+                streaming: false,
+            };
             let mean = MeanNetwork::new(&params.to_plain(), &settings, &scalers).expect("a network that fits its scalers");
             let theirs: Vec<f64> = x.chunks(STEPS * shape.inputs).flat_map(|window| mean.forecast_window(window)).collect();
             let worst = ours.iter().zip(&theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);

@@ -8,8 +8,8 @@ use core::hint::black_box;
 use embedded_rnn::forecast::Session;
 use embedded_rnn::network::Topology;
 use embedded_rnn::{
-    Cell16, Classes, Dense, Float, Int8, JointNorm, Kept, Lstm, Model, Network, NormA, NormB, PackedPair, Quantiles, RowMajor, Then,
-    Zoneout, arithmetic::Number,
+    Cell16, Classes, Dense, Float, Int8, JointNorm, Kept, Lstm, Model, Network, NormA, NormB, NotReady, PackedPair, Quantiles, RowMajor,
+    Streaming, Then, Zoneout, arithmetic::Number,
 };
 
 unsafe extern "C" {
@@ -24,17 +24,17 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
 
 /// Binds a model and takes a step, if the bytes are a model of that type.
 fn bind_and_step<N: Number, T: Topology<N>>(bytes: &'static [u8]) {
-    let Ok(model) = Model::<N, T, 3, 8, 1>::load(bytes) else { return };
-    let Ok(mut session) = model.session() else { return };
+    let Ok(model) = Model::<N, T, 3, 8, 1, 0, Streaming>::load(bytes) else { return };
+    let mut session = model.session();
     black_box(step::<N, T>(&mut session, black_box(&[[1.0, 2.0, 3.0]])));
 }
 
 fn step<N: Number, T: Topology<N>>(
     session: &mut Session<'_, '_, N, T, 3, 8, 1>,
     samples: &[[f32; 3]; 1],
-) -> (T::Quantiles, T::Output) {
+) -> (Result<T::Quantiles, NotReady>, Result<T::Output, NotReady>) {
     // A refused sample leaves the state as it was.
-    let _ = session.step(samples);
+    let _ = (session.step(samples), session.push(&samples[0]));
     (session.quantiles(), session.forecast())
 }
 

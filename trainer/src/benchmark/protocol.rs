@@ -76,6 +76,7 @@ impl Protocol {
                 split: Split::Rows { train_from: 0, train, validation, test },
             },
             window: Window {
+                mode: Default::default(),
                 lookback: self.lookback + self.normalization.season(),
                 patch: self.patch,
                 horizon,

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::deploy_real::build;
 use super::numbers::grouped;
 use super::output::Output;
+use super::streaming::expect_windowed;
 use crate::bench::size::{self, Row};
 use crate::deploy::boards;
 use crate::error::Result;
@@ -46,6 +47,7 @@ pub fn run(args: &Args, output: &Output) -> Result<()> {
     let bytes = ModelBytes::read(&args.model)?;
     let device = DeviceModel::open(&bytes, &args.model)?;
     device.expect_forecaster(&args.model, "the real boards' firmware reports forecasts, write one around `Model::classifier`")?;
+    expect_windowed(&device, &args.model, "the firmware forecasts")?;
     let mut rows = Vec::new();
     for (board, hardware) in boards::real() {
         output.say(format!("building the firmware for the {} (a first build takes some minutes)", hardware.product));

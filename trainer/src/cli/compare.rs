@@ -95,6 +95,12 @@ pub fn run(args: &Args, output: &Output) -> Result<()> {
         config.training.epochs = epochs;
         config.validate()?;
     }
+    if config.window.mode.is_streaming() {
+        return Err(Error::input(format!(
+            "{}: window.mode = \"streaming\": regularizers are compared on networks that forecast from windows; set it to \"windowed\"",
+            args.config.display()
+        )));
+    }
     if !config.network.skip.is_none() {
         output.warn("regularizers are compared on networks without the linear skip of network.skip");
         config.network = Network { hidden: config.network.hidden, ..Network::default() };

@@ -9,6 +9,7 @@ use super::feed;
 use super::model;
 use super::numbers::{count, grouped};
 use super::output::Output;
+use super::streaming::expect_windowed;
 use crate::config::{Allowance, Costs};
 use crate::deploy::{self, BoardRun, Comparison, Inputs, Limits, Places, Stop, boards, compare};
 use crate::error::{Error, Result};
@@ -212,6 +213,7 @@ pub fn run(args: &Args, output: &Output) -> Result<()> {
     };
     let bytes = ModelBytes::read(&args.model)?;
     let mut device = DeviceModel::open(&bytes, &args.model)?;
+    expect_windowed(&device, &args.model, "the firmware forecasts")?;
     let manifest = device.manifest;
     let features = usize::from(manifest.window.features);
     if board.hardware.is_some() || args.feed.is_some() || args.port.is_some() {

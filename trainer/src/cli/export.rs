@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::numbers::grouped;
+use super::numbers::{counted, grouped};
 use super::output::Output;
 use crate::config::{Config, Costs, Export, Fold, Rounding};
 use crate::error::{Error, Result};
 use crate::evaluate::device::{DeviceModel, ModelBytes};
+use crate::evaluate::warmup::WarmUp;
 use crate::export::{
     CalibratedIntervals, Exported, Format, Trained, certificate_beside, certificate_path, export_for, snippet_path,
 };
@@ -56,6 +57,9 @@ struct Report<'a> {
     /// Prediction intervals on the validation windows, where the network says quantiles.
     #[serde(skip_serializing_if = "Option::is_none")]
     intervals: Option<&'a CalibratedIntervals>,
+    /// How long a stream takes to forget its beginning, where the model is one for streams.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warm_up: Option<WarmUp>,
     /// What static folding did to the validation loss, where it was asked for.
     static_fold: Option<&'a StaticFold>,
 }
@@ -216,9 +220,13 @@ pub fn run(args: &Args, output: &Output) -> Result<()> {
         budget: exported.budget,
         certificate: &exported.certificate,
         intervals: exported.intervals.as_ref(),
+        warm_up: exported.warm_up,
         static_fold: folded.as_ref(),
     };
     if let Some(warning) = exported.intervals.as_ref().and_then(CalibratedIntervals::warning) {
+        output.warn(warning);
+    }
+    if let Some(warning) = exported.warm_up.as_ref().and_then(WarmUp::warning) {
         output.warn(warning);
     }
     output.finish(&report, || {
@@ -227,6 +235,9 @@ pub fn run(args: &Args, output: &Output) -> Result<()> {
         let intervals = exported.intervals.as_ref().map_or_else(String::new, |intervals| {
             format!("prediction intervals on the validation rows, where they were widened:\n{}\n", intervals.metrics.table(unit))
         });
-        format!("{}\n{intervals}{}\nwritten: {}", exported.certificate, costs(&exported.budget), files.join(", "))
+        let warm_up = exported.warm_up.map_or_else(String::new, |WarmUp { steps, samples, .. }| {
+            format!("a stream is warm after {} ({})\n", counted(steps as usize, "step"), counted(samples, "sample"))
+        });
+        format!("{}\n{intervals}{warm_up}{}\nwritten: {}", exported.certificate, costs(&exported.budget), files.join(", "))
     })
 }

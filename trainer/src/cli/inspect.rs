@@ -57,6 +57,10 @@ struct Report {
     season: Option<usize>,
     #[serde(skip)]
     normalized: Normalization,
+    mode: String,
+    /// Steps of a stream from the zero state before the first forecast.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warmup_steps: Option<u32>,
     layers: Vec<Layer>,
     /// A classifier's classes, in the order of its logits.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -129,6 +133,8 @@ pub fn run(args: &Args, output: &Output) -> Result<()> {
         normalization: normalization_name(window.normalization),
         season: Some(window.normalization.season()).filter(|season| *season > 0),
         normalized: window.normalization,
+        mode: window.mode.to_string(),
+        warmup_steps: window.mode.warmup(),
         layers: layers
             .iter()
             .zip(device.norms_from_inputs())
@@ -191,8 +197,9 @@ fn type_line(snippet: &str) -> String {
 }
 
 /// How a column's values, in the transformed domain, become the network's inputs.
-fn scaling(normalization: Normalization, [offset, scale, limit]: [f32; 3]) -> String {
+fn scaling(normalization: Normalization, streaming: bool, [offset, scale, limit]: [f32; 3]) -> String {
     let mut text = match normalization {
+        Normalization::Last if streaming => "the value before the step is subtracted".to_owned(),
         Normalization::Last => "the window's last value is subtracted".to_owned(),
         Normalization::None => format!("{offset} is subtracted"),
         Normalization::Mean => "the window's mean is subtracted".to_owned(),
@@ -226,7 +233,19 @@ fn people(report: &Report) -> String {
         Some(label) => line("tells", format!("{label} of the newest sample: {}", report.classes.join(", "))),
     }
     let lookback = counted(report.lookback.into(), "sample");
-    line("reads", format!("{}; the last {lookback}, {} a step", report.columns.join(", "), report.patch));
+    let columns = report.columns.join(", ");
+    match report.warmup_steps {
+        None => {
+            line("mode", "windowed: each forecast is of its window alone".to_owned());
+            line("reads", format!("{columns}; the last {lookback}, {} a step", report.patch));
+        }
+        Some(steps) => {
+            let samples = counted(steps as usize * usize::from(report.patch), "sample");
+            let steps = counted(steps as usize, "step");
+            line("mode", format!("streaming: the state is kept; warm after {steps} ({samples})"));
+            line("reads", format!("{columns}; {} a step, trained in segments of {lookback}", report.patch));
+        }
+    }
     line("interval", report.interval.clone());
     line(
         "transform",
@@ -238,7 +257,7 @@ fn people(report: &Report) -> String {
         .to_owned(),
     );
     for (column, values) in report.columns.iter().zip(&report.scaling) {
-        line("input", format!("{column}: {}", scaling(report.normalized, *values)));
+        line("input", format!("{column}: {}", scaling(report.normalized, report.warmup_steps.is_some(), *values)));
     }
     for (number, Layer { cell, inputs, hidden, zoneout, keep_factors, norm_from_inputs }) in report.layers.iter().enumerate() {
         let kept = if *keep_factors { ", keep factors" } else { "" };
@@ -266,7 +285,15 @@ fn people(report: &Report) -> String {
     }
     line("arithmetic", format!("{}, layout {}", report.arithmetic_detail, report.layout));
     line("flash", format!("{flash} bytes, read in place"));
-    line("RAM", format!("{history} bytes for each sensor's history, {state} of stack while a forecast runs"));
+    line(
+        "RAM",
+        match report.warmup_steps {
+            None => format!("{history} bytes for each sensor's history, {state} of stack while a forecast runs"),
+            Some(_) => format!(
+                "{history} bytes for each sensor's samples, {state} for its state and for what a step and a forecast need"
+            ),
+        },
+    );
     line("work", format!("{macs} multiply-accumulates a forecast: {} of {macs_per_step}, and the head", counted(steps, "step")));
     line("trained by", format!("{}, seed {}", report.trainer, report.seed));
     line("trained on", format!("a CSV with SHA-256 {}", report.data_sha256));

@@ -23,6 +23,7 @@ mod output;
 mod predict;
 mod predict_classes;
 mod progress;
+mod streaming;
 mod train;
 
 use std::process::ExitCode;

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use embedded_rnn::image::Manifest;
+use embedded_rnn::image::{self, Manifest};
 use sha2::{Digest, Sha256};
 
-use crate::config::{Clock, Window};
+use crate::config::{Clock, Mode, Window};
 use crate::data::{Dataset, LabelColumn, Partition, Selection, Series};
 use crate::error::{Error, Result};
 
@@ -29,8 +29,14 @@ fn selection(manifest: &Manifest<'_>, clock: Clock, labeled: bool) -> Selection 
 /// The window's settings, as the file states them.
 fn window(manifest: &Manifest<'_>) -> Window {
     let window = &manifest.window;
+    // Rows before the first forecast: a stream's must be warm by then.
+    let (mode, reach) = match window.mode {
+        image::Mode::Windowed => (Mode::Windowed, 0),
+        image::Mode::Streaming { warmup } => (Mode::Streaming, (warmup as usize).saturating_mul(window.patch.into())),
+    };
     Window {
-        lookback: window.lookback.into(),
+        mode,
+        lookback: reach.max(window.lookback.into()),
         patch: window.patch.into(),
         horizon: window.horizon.into(),
         transform: window.transform,

@@ -12,6 +12,7 @@ use embedded_rnn::monitor::{Hysteresis, Verdict};
 use super::model;
 use super::numbers::{count, counted};
 use super::output::Output;
+use super::streaming::expect_windowed;
 use crate::config::Clock;
 use crate::data::Series;
 use crate::error::{Error, Result};
@@ -160,6 +161,7 @@ pub fn run(args: &Args, output: &Output) -> Result<()> {
     let mut device = DeviceModel::open(&bytes, &args.model)?;
     device
         .expect_forecaster(&args.model, "`rnn monitor` watches forecasts' errors, `rnn evaluate` compares classes with labels")?;
+    expect_windowed(&device, &args.model, "`rnn monitor` forecasts")?;
     let manifest = device.manifest;
     let [lookback, horizon, targets] =
         [manifest.window.lookback, manifest.window.horizon, manifest.window.targets].map(usize::from);

@@ -11,6 +11,7 @@ use crate::data::Series;
 use crate::error::{Error, Result};
 use crate::evaluate::device::{DeviceModel, ModelBytes, medians};
 use crate::evaluate::intervals::percent;
+use crate::evaluate::passes::{Refused, stream};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -20,7 +21,7 @@ pub struct Args {
     #[arg(long, value_name = "CSV")]
     data: PathBuf,
     /// Only the forecast after the file's end: one row for each sample to come. Without it: one row for each row of the file from which
-    /// the model can look back far enough.
+    /// the model can look back far enough, or is warm.
     #[arg(long)]
     last: bool,
 }
@@ -88,6 +89,22 @@ struct Report {
     forecasts: Vec<Forecast>,
 }
 
+/// All quantiles of the forecasts after so many rows and more, up to the series' end.
+fn spreads(device: &mut DeviceModel<'_>, series: &Series, first: usize) -> std::result::Result<Vec<Vec<f32>>, Refused> {
+    let rows = first..series.rows() + 1;
+    if device.is_streaming() {
+        let mut spreads = vec![Vec::new(); rows.len()];
+        stream(device, series, 0, rows, &mut |row, device| spreads[row - first] = device.current_spread())?;
+        return Ok(spreads);
+    }
+    let lookback = usize::from(device.manifest.window.lookback);
+    let one = |seen: usize| {
+        let window: Vec<f32> = (seen - lookback..seen).flat_map(|row| series.sample(row)).collect();
+        device.spread(&window).map_err(|reason| Refused { before: seen, reason })
+    };
+    rows.map(one).collect()
+}
+
 pub fn run(args: &Args, output: &Output) -> Result<()> {
     let bytes = ModelBytes::read(&args.model)?;
     let mut device = DeviceModel::open(&bytes, &args.model)?;
@@ -96,33 +113,30 @@ pub fn run(args: &Args, output: &Output) -> Result<()> {
     }
     let manifest = device.manifest;
     let series = model::series(&manifest, &args.data)?;
-    let [lookback, horizon] = [manifest.window.lookback, manifest.window.horizon].map(usize::from);
+    let [lookback, patch, horizon] = [manifest.window.lookback, manifest.window.patch, manifest.window.horizon].map(usize::from);
+    let (lookback, why) = match device.is_streaming() {
+        true => (device.warmup() * patch, "is warm after"),
+        false => (lookback, "looks back"),
+    };
     if series.rows() < lookback {
         return Err(Error::input(format!(
-            "{}: {} rows are too few for a forecast: the model looks back {lookback} samples",
+            "{}: {} rows are too few for a forecast: the model {why} {lookback} samples",
             args.data.display(),
             series.rows()
         )));
     }
     let first = if args.last { series.rows() } else { lookback };
-    let samples: Vec<f32> = (0..series.rows()).flat_map(|row| series.sample(row)).collect();
-    let columns = series.columns.len();
-    let (mut forecasts, mut spreads) = (Vec::new(), Vec::new());
-    for seen in first..=series.rows() {
-        let window = &samples[(seen - lookback) * columns..seen * columns];
-        let spread = device.spread(window).map_err(|reason| {
-            let line = series.line(seen - 1);
-            Error::input(format!("{}, the window that ends in line {line}: {reason}", args.data.display()))
-        })?;
+    let spreads = spreads(&mut device, &series, first).map_err(|refused| refused.of(&series))?;
+    let mut forecasts = Vec::new();
+    for (seen, spread) in (first..).zip(&spreads) {
         let times = args.last.then(|| (1..=horizon).map(|ahead| series.stamp_after_end(ahead)).collect()).flatten();
         forecasts.push(Forecast {
             seen,
             after: series.times.as_ref().map(|times| times.text(seen - 1)),
             times,
-            values: medians(&spread, device.quantiles()).chunks_exact(horizon).map(<[f32]>::to_vec).collect(),
-            intervals: intervals(&spread, device.levels(), horizon),
+            values: medians(spread, device.quantiles()).chunks_exact(horizon).map(<[f32]>::to_vec).collect(),
+            intervals: intervals(spread, device.levels(), horizon),
         });
-        spreads.push(spread);
     }
     let report = Report {
         targets: series.target_names().map(str::to_owned).collect(),

@@ -11,7 +11,7 @@ use super::numbers::{count, counted, seed};
 use super::output::Output;
 use super::progress::Progress;
 use crate::config::Config;
-use crate::data::{Augmented, Dataset, Part};
+use crate::data::{Dataset, Part};
 use crate::error::{Error, Result};
 use crate::evaluate::classes::{ClassMetrics, score};
 use crate::evaluate::device::{DeviceModel, ModelBytes};
@@ -21,7 +21,9 @@ use crate::linear::{fit_skip, refit_skip};
 use crate::network::plain::PlainNetwork;
 use crate::preset::{self, Resolved};
 use crate::report::run_folder::{RunFolder, dataset, shape};
-use crate::train::{Ending, EpochReport, Observer, Residual, Skipped, State, StepReport, Task, Weighted, fit, skip, weights};
+use crate::train::{
+    Ending, EpochReport, Observer, Residual, Skipped, Sources, State, StepReport, Task, Weighted, fit, skip, weights,
+};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -69,8 +71,11 @@ pub struct Outcome {
     /// How well classes are told on the validation windows: by this network in `f32`, through the device crate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub classes: Option<ClassMetrics>,
+    /// Of streams, segments.
     pub training_windows: usize,
     pub validation_windows: usize,
+    #[serde(skip)]
+    streaming: bool,
     pub seconds: f64,
 }
 
@@ -137,17 +142,17 @@ pub fn train(config: &Config, dataset: &Dataset, run: &RunFolder, how: How, outp
         fitted_skip(config, dataset, output)?
     };
     let skip = skipped.as_ref().map(|skipped| skipped.skip.clone());
-    let windows = Augmented { windows: dataset.windows(Part::Training), amplitude: config.regularization.amplitude, seed };
-    let validation = Augmented { windows: dataset.windows(Part::Validation), amplitude: 0.0, seed };
+    let sources = Sources::new(config, dataset)?;
     let weights = weights(config.training.class_weights, dataset);
-    let [weighted, weighted_validation] = [&windows, &validation].map(|windows| Weighted { windows, weights: weights.clone() });
+    let [training, validation] =
+        [sources.training(), sources.validation()].map(|windows| Weighted { windows, weights: weights.clone() });
     let task = Task {
         shape: &shape,
         steps: dataset.steps(),
         regularization: &config.regularization,
         training: &config.training,
-        train: &Residual { windows: &weighted, skip: skip.as_ref(), quantiles },
-        validation: &Residual { windows: &weighted_validation, skip: skip.as_ref(), quantiles },
+        train: &Residual { windows: &training, skip: skip.as_ref(), quantiles },
+        validation: &Residual { windows: &validation, skip: skip.as_ref(), quantiles },
         threads: how.threads,
     };
     let start = match (how.resume, &skipped) {
@@ -207,8 +212,9 @@ pub fn train(config: &Config, dataset: &Dataset, run: &RunFolder, how: How, outp
         epochs: trained.history.len(),
         best_epoch: trained.best.epoch,
         validation_loss,
-        training_windows: windows.windows.len(),
-        validation_windows: validation.windows.len(),
+        training_windows: sources.training().count(),
+        validation_windows: dataset.windows(Part::Validation).len(),
+        streaming: config.window.mode.is_streaming(),
         seconds: begun.elapsed().as_secs_f64(),
     };
     let mut report = serde_json::to_string_pretty(&outcome)
@@ -250,7 +256,7 @@ fn summary(outcome: &Outcome) -> String {
     format!(
         "trained {} on {} for {} in {:.1} s; best validation loss {:.5} in epoch {}",
         counted(outcome.parameters, "parameter"),
-        counted(outcome.training_windows, "window"),
+        counted(outcome.training_windows, if outcome.streaming { "segment" } else { "window" }),
         counted(outcome.epochs, "epoch"),
         outcome.seconds,
         outcome.validation_loss,

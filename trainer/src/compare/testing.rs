@@ -79,7 +79,14 @@ pub fn comparison() -> Comparison {
         name: "series <&>".into(),
         setting: Setting {
             targets: vec!["OT & \"more\"".into()],
-            window: Window { lookback: 12, patch: 2, horizon: 3, transform: Transform::Sqrt, normalization: Normalization::Last },
+            window: Window {
+                mode: Default::default(),
+                lookback: 12,
+                patch: 2,
+                horizon: 3,
+                transform: Transform::Sqrt,
+                normalization: Normalization::Last,
+            },
             hidden: vec![4],
             loss: Loss::Mse,
             epochs: 5,

@@ -140,11 +140,37 @@ impl Clock {
 pub use embedded_rnn::forecast::Normalization;
 pub use normalization::name as normalization_name;
 
+/// How the network meets samples.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Every forecast runs the network from its zero state over the last `lookback` samples.
+    #[default]
+    Windowed,
+    /// The network's state is kept from step to step; training propagates gradients back through segments of `lookback` samples.
+    Streaming,
+}
+
+impl Mode {
+    /// Whether every forecast begins at the zero state.
+    pub fn is_windowed(&self) -> bool {
+        *self == Mode::Windowed
+    }
+
+    /// Whether the state is kept.
+    pub fn is_streaming(&self) -> bool {
+        *self == Mode::Streaming
+    }
+}
+
 /// `[window]`: what the network sees and what it says.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Window {
-    /// Samples in a window.
+    /// How the network meets samples, in training and on the device.
+    #[serde(default, skip_serializing_if = "Mode::is_windowed")]
+    pub mode: Mode,
+    /// Samples in a window; of streams, samples of a segment through which training propagates gradients back.
     pub lookback: usize,
     /// Samples that enter the network together as one step; divides `lookback`, without the season where that is subtracted.
     #[serde(default = "one")]

@@ -58,6 +58,7 @@ fn check(config: &Config) -> Check {
     split(config)?;
     window(config)?;
     network(config)?;
+    streaming(config)?;
     regularization::check(config)?;
     training(config)?;
     export(config)?;
@@ -266,6 +267,37 @@ fn seasonal(config: &Config) -> Check {
                 "window.patch = {} does not divide the {left} samples that window.lookback = {} leaves beside the season of {season}: choose a divisor of {left}, or another lookback",
                 window.patch, window.lookback
             ),
+        );
+    }
+    Ok(())
+}
+
+/// What a stream, which has no windows, cannot have.
+fn streaming(config: &Config) -> Check {
+    let window = &config.window;
+    if window.mode.is_windowed() {
+        return Ok(());
+    }
+    if !window.normalization.streams() {
+        return refuse(
+            "window.normalization",
+            "window.normalization asks for statistics of a window, which a stream does not have: use \"last\" or \"none\", or set \
+             window.mode = \"windowed\""
+                .to_owned(),
+        );
+    }
+    if !config.network.skip.is_none() {
+        return refuse(
+            "network.skip",
+            "network.skip is a function of a window, which a stream does not have: leave it out, or set window.mode = \"windowed\""
+                .to_owned(),
+        );
+    }
+    if config.export.fold == Fold::Static {
+        return refuse(
+            "export.fold",
+            "export.fold = \"static\" trains on in windows, and window.mode is \"streaming\": leave it out, or set window.mode = \"windowed\""
+                .to_owned(),
         );
     }
     Ok(())

@@ -11,6 +11,7 @@ mod level;
 mod scaler;
 mod series;
 mod split;
+mod streams;
 mod survey;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -26,6 +27,7 @@ pub use level::{LEAST_DEVIATION, Level, base};
 pub use scaler::{Moments, Scaler};
 pub use series::{Column, Selection, Series};
 pub use split::{Part, Partition};
+pub use streams::Streams;
 pub use survey::{Content, Seen, Survey};
 pub use timeline::Timeline;
 pub use timestamp::{Stamp, Style, Zone};

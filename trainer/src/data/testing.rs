@@ -44,7 +44,7 @@ pub(crate) fn labeled(
 
 /// Settings of a window without a transform.
 pub(crate) fn window(lookback: usize, patch: usize, horizon: usize, normalization: Normalization) -> Window {
-    Window { lookback, patch, horizon, transform: Default::default(), normalization }
+    Window { mode: Default::default(), lookback, patch, horizon, transform: Default::default(), normalization }
 }
 
 /// The shipped series.

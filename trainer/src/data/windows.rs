@@ -138,6 +138,13 @@ impl<'a> Windows<'a> {
         }
     }
 
+    /// The samples before a window's first target in raw units, `[n][F]`: as many whole steps as there are, but no more than `most` samples.
+    pub fn raw_stretch(&self, index: usize, most: usize) -> Vec<f32> {
+        let (origin, patch) = (self.origin(index), self.dataset.window().patch);
+        let length = origin.min(most) / patch * patch;
+        (origin - length..origin).flat_map(|row| self.dataset.series().sample(row)).collect()
+    }
+
     /// What came, in raw units, `[K][Z]`.
     pub fn raw_target(&self, index: usize, target: &mut [f32]) {
         let (origin, horizon) = (self.origin(index), self.dataset.window().horizon);

@@ -4,11 +4,12 @@ use serde::Serialize;
 
 use super::baselines::fit_all;
 use super::by_baseline::{ByBaseline, spoken};
-use super::device::DeviceModel;
+use super::device::{DeviceModel, medians};
 use super::intervals::{self, IntervalMetrics};
 use super::metrics::{Errors, Metrics, score};
+use super::passes::over;
 use crate::data::{Dataset, Part};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::report::table::{Align, Table};
 
 /// A model's errors and the baselines', on the same windows.
@@ -47,18 +48,11 @@ pub fn backtest(model: &mut DeviceModel<'_>, dataset: &Dataset, part: Part, seas
 /// A model's errors on the windows of a part, its forecasts `[targets][horizon]` in raw units, and how many inputs were clamped.
 pub fn run_through(model: &mut DeviceModel<'_>, dataset: &Dataset, part: Part) -> Result<(Metrics, Vec<Vec<f32>>, u64)> {
     let windows = dataset.windows(part);
-    let mut window = vec![0.0; windows.raw_len()];
-    let mut forecasts = Vec::with_capacity(windows.len());
     let clamped_before = model.clamped;
+    let forecasts = over(model, &windows, |model| medians(&model.current_spread(), model.quantiles()))
+        .map_err(|refused| refused.of(dataset.series()))?;
     let test = score(&windows, |index, out| {
-        windows.raw_input(index, &mut window);
-        let forecast = model.forecast(&window).map_err(|reason| {
-            let series = dataset.series();
-            let line = series.line(windows.origin(index) - 1);
-            Error::input(format!("{}, the window that ends in line {line}: {reason}", series.path.display()))
-        })?;
-        out.copy_from_slice(&forecast);
-        forecasts.push(forecast);
+        out.copy_from_slice(&forecasts[index]);
         Ok(())
     })?;
     Ok((test, forecasts, model.clamped - clamped_before))

@@ -9,6 +9,7 @@
 //! scaled, scores and widenings are in units of the window's deviation.
 
 use super::device::DeviceModel;
+use super::passes::over;
 use crate::data::Windows;
 use crate::error::{Error, Result};
 
@@ -39,22 +40,20 @@ pub fn calibrate(model: &mut DeviceModel<'_>, windows: &Windows<'_>) -> Result<W
     let levels: Vec<f64> = model.levels().iter().map(|level| f64::from(*level)).collect();
     let (quantiles, pairs) = (levels.len(), levels.len() / 2);
     let transform = model.manifest.window.transform;
-    let (mut window, mut came) = (vec![0.0; windows.raw_len()], vec![0.0; windows.target_len()]);
+    let mut came = vec![0.0; windows.target_len()];
     // One list for each target, sample and pair.
     let mut scores: Vec<Vec<f64>> = vec![Vec::with_capacity(windows.len()); windows.target_len() * pairs];
-    for index in 0..windows.len() {
-        windows.raw_input(index, &mut window);
+    let spreads = over(model, windows, |model| (model.current_transformed_spread(), model.deviations()))
+        .map_err(|refused| Error::failed(format!("the packed model refuses its own validation data: {}", refused.reason)))?;
+    for (index, (spread, deviations)) in spreads.into_iter().enumerate() {
         windows.raw_target(index, &mut came);
-        let spread = model
-            .transformed_spread(&window)
-            .map_err(|reason| Error::failed(format!("the packed model refuses its own validation data: {reason}")))?;
-        let horizon = windows.target_len() / model.deviations().len();
+        let horizon = windows.target_len() / deviations.len();
         for (value, (said, came)) in spread.chunks_exact(quantiles).zip(&came).enumerate() {
             // Every value of the series passed the transform when the dataset was made.
             let came = f64::from(transform.forward(*came).unwrap_or_default());
             for pair in 0..pairs {
                 let (lower, upper) = (f64::from(said[pair]), f64::from(said[quantiles - 1 - pair]));
-                let deviation = f64::from(model.deviations()[value / horizon]);
+                let deviation = f64::from(deviations[value / horizon]);
                 scores[value * pairs + pair].push((lower - came).max(came - upper) / deviation);
             }
         }

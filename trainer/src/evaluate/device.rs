@@ -3,13 +3,14 @@
 //! Nothing is computed here: [`embedded_rnn::arithmetic::Number`] computes the layers and the head,
 //! [`embedded_rnn::forecast::Pipeline`] leads a window through them, exactly as on a board.
 
+use std::iter::empty;
 use std::path::Path;
 use std::sync::Arc;
 
 use embedded_rnn::arithmetic::{Element, Float, Libm, Linear, Micromath, Number, Rational};
 use embedded_rnn::forecast::{Level, Pipeline, Recurrent, SelfTest, Transform};
 use embedded_rnn::image::{
-    Arithmetic, Cursor, Functions, Image, Layout, LoadError, Manifest, Record, RecordKind, forecast_checksum,
+    Arithmetic, Cursor, Functions, Image, Layout, LoadError, Manifest, Mode, Record, RecordKind, forecast_checksum,
 };
 use embedded_rnn::network::{CellForm, HeadForm, Intervals, NormHead, PlainHead, ZoneoutForm};
 use embedded_rnn::{Cell16, Int8, PackedPair, RowMajor};
@@ -138,6 +139,9 @@ impl<'m, N: Linear> Engine<'m, N> {
         if window.targets > window.features || window.features == 0 || !of_kind {
             return Err(LoadError::Manifest);
         }
+        if window.mode.warmup().is_some_and(|warmup| warmup == 0 || !window.normalization.streams()) {
+            return Err(LoadError::Manifest);
+        }
         let mut records = image.records();
         let pipeline = Pipeline::bind(&records.next(RecordKind::Scaling)?, &window)?;
         let mut width = usize::from(window.features) * usize::from(window.patch);
@@ -174,12 +178,22 @@ impl<'m, N: Linear> Engine<'m, N> {
         let intervals = if quantiles > 1 { Some(Intervals::bind(&mut records, outputs, quantiles)?) } else { None };
         let values = (usize::from(window.lookback) - window.normalization.season()) * usize::from(window.features);
         let skip = Skip::bind(&mut records, window.layers + 1, values, all)?;
+        if skip.is_some() && window.mode != Mode::Windowed {
+            return Err(LoadError::Record { expected: RecordKind::SelfTest, found: RecordKind::Skip as u16 });
+        }
         let engine = Engine { layers, head, skip, trace: None };
         let test = records.next(RecordKind::SelfTest)?;
         test.expect_shape(0, window.lookback.into(), all)?;
         let test = SelfTest::read(&test, window.lookback.into(), window.features.into())?;
         records.end()?;
         Ok(Bound { engine, pipeline, intervals, test })
+    }
+
+    /// A step of a stream: samples of the transformed domain, and how their columns are measured. Gives the number of clamped inputs.
+    fn advance(&mut self, pipeline: &Pipeline<'_>, samples: &[f32], levels: &[Level]) -> u32 {
+        let clamped = pipeline.encode::<N>(&mut samples.chunks_exact(levels.len()), &mut empty(), levels, self.input());
+        self.step();
+        clamped
     }
 
     fn head(&self, y: &mut [f32]) {
@@ -278,8 +292,10 @@ pub struct DeviceModel<'m> {
     /// Windows run so far.
     pub windows: u64,
     transformed: Vec<f32>,
-    /// How the columns of the last window were measured.
+    /// How the columns of the last window are measured; of a stream, how they are after the last step.
     levels: Vec<Level>,
+    /// The newest sample that the network has seen, in the transformed domain; empty before the first one.
+    last: Vec<f32>,
 }
 
 impl<'m> DeviceModel<'m> {
@@ -326,6 +342,7 @@ impl<'m> DeviceModel<'m> {
             windows: 0,
             transformed: Vec::new(),
             levels: Vec::new(),
+            last: Vec::new(),
         })
     }
 
@@ -382,7 +399,7 @@ impl<'m> DeviceModel<'m> {
 
     /// A classifier's logits, `[classes]`, from a window of raw samples. The message says which sample was refused.
     pub fn logits(&mut self, window: &[f32]) -> std::result::Result<Vec<f32>, String> {
-        self.run(window)
+        self.see(window).map(|()| self.said())
     }
 
     /// The forecast `[targets][horizon]` in raw units from a window of raw samples `[lookback][F]`, oldest first; the median where there
@@ -394,20 +411,17 @@ impl<'m> DeviceModel<'m> {
 
     /// The same with all quantiles, `[targets][horizon][quantiles]`; a classifier's logits.
     pub fn spread(&mut self, window: &[f32]) -> std::result::Result<Vec<f32>, String> {
-        self.run(window).map(|said| self.raw(said, true))
+        self.see(window).map(|()| self.current_spread())
     }
 
     /// The same before and after the intervals are widened.
     pub fn both_spreads(&mut self, window: &[f32]) -> std::result::Result<[Vec<f32>; 2], String> {
-        self.run(window).map(|said| [self.raw(said.clone(), false), self.raw(said, true)])
+        self.see(window).map(|()| self.current_spreads())
     }
 
     /// The same before they are widened, in the transformed domain.
     pub fn transformed_spread(&mut self, window: &[f32]) -> std::result::Result<Vec<f32>, String> {
-        self.run(window).map(|mut said| {
-            self.decode(&mut said, &Pipeline { transform: Transform::None, ..self.pipeline });
-            said
-        })
+        self.see(window).map(|()| self.current_transformed_spread())
     }
 
     /// What the head says in raw units.
@@ -438,41 +452,101 @@ impl<'m> DeviceModel<'m> {
         }
     }
 
-    /// What the head says of a window, quantiles sorted.
-    fn run(&mut self, window: &[f32]) -> std::result::Result<Vec<f32>, String> {
+    /// The mode that the file was trained for.
+    pub fn is_streaming(&self) -> bool {
+        self.manifest.window.mode != Mode::Windowed
+    }
+
+    /// Of a stream: steps from the zero state before the first forecast.
+    pub fn warmup(&self) -> usize {
+        self.manifest.window.mode.warmup().unwrap_or(0) as usize
+    }
+
+    /// Back to the zero state, before the first sample of a stream.
+    pub fn restart(&mut self) {
+        on_engine!(&mut self.arm, engine => engine.reset());
+        self.last.clear();
+    }
+
+    /// The next step of a stream: raw samples `[patch][F]`, oldest first. The message says which was refused; then none has entered.
+    pub fn advance(&mut self, samples: &[f32]) -> std::result::Result<(), String> {
         let features = self.pipeline.scaling.len();
-        let shape = self.manifest.window;
-        assert_eq!(window.len(), usize::from(shape.lookback) * features, "a window of lookback samples");
-        let mut transformed = std::mem::take(&mut self.transformed);
-        transformed.resize(window.len(), 0.0);
-        for (row, (raw, z)) in window.chunks_exact(features).zip(transformed.chunks_exact_mut(features)).enumerate() {
+        self.transform(samples)?;
+        self.levels.resize(features, Level::default());
+        let before = if self.last.is_empty() { &self.transformed[..features] } else { &self.last };
+        self.pipeline.measure(empty(), before, &mut self.levels);
+        let clamped = on_engine!(&mut self.arm, engine => engine.advance(&self.pipeline, &self.transformed, &self.levels));
+        self.clamped += u64::from(clamped);
+        self.last.clear();
+        self.last.extend_from_slice(&self.transformed[self.transformed.len() - features..]);
+        self.pipeline.measure(empty(), &self.last, &mut self.levels);
+        Ok(())
+    }
+
+    /// The forecast from where a stream is, with all quantiles `[targets][horizon][quantiles]`, warmed up or not.
+    pub fn current_spread(&self) -> Vec<f32> {
+        self.raw(self.said(), true)
+    }
+
+    /// The same before and after the intervals are widened.
+    pub fn current_spreads(&self) -> [Vec<f32>; 2] {
+        let said = self.said();
+        [self.raw(said.clone(), false), self.raw(said, true)]
+    }
+
+    /// The same before they are widened, in the transformed domain.
+    pub fn current_transformed_spread(&self) -> Vec<f32> {
+        let mut said = self.said();
+        self.decode(&mut said, &Pipeline { transform: Transform::None, ..self.pipeline });
+        said
+    }
+
+    /// Raw samples `[n][F]` to the transformed domain.
+    fn transform(&mut self, samples: &[f32]) -> std::result::Result<(), String> {
+        let features = self.pipeline.scaling.len();
+        self.transformed.resize(samples.len(), 0.0);
+        for (row, (raw, z)) in samples.chunks_exact(features).zip(self.transformed.chunks_exact_mut(features)).enumerate() {
             self.pipeline.transform(raw, z).map_err(|error| format!("sample {row} of the window: {error}"))?;
         }
-        let mut levels = std::mem::take(&mut self.levels);
-        levels.resize(features, Level::default());
-        let samples = transformed.chunks_exact(features);
-        self.pipeline.measure(samples.clone(), &transformed[window.len() - features..], &mut levels);
-        let steps = (usize::from(shape.lookback) - self.pipeline.normalization.season()) / usize::from(shape.patch);
+        Ok(())
+    }
+
+    /// What the head says of the network's state, quantiles sorted.
+    fn said(&self) -> Vec<f32> {
         let mut y = vec![0.0; head_outputs(&self.manifest, self.quantiles())];
-        let clamped = on_engine!(&mut self.arm, engine => {
-            let clamped = self.pipeline.run(engine, steps, samples, &levels);
-            engine.head(&mut y);
-            clamped
-        });
+        on_engine!(&self.arm, engine => engine.head(&mut y));
         if let Some(intervals) = &self.intervals {
             intervals.sort(&mut y);
         }
-        self.clamped += u64::from(clamped);
+        y
+    }
+
+    /// Runs a window from the zero state, `[lookback][F]`; of a streaming model, any number of whole steps.
+    pub fn see(&mut self, window: &[f32]) -> std::result::Result<(), String> {
+        let features = self.pipeline.scaling.len();
+        let shape = self.manifest.window;
         self.windows += 1;
-        self.transformed = transformed;
-        self.levels = levels;
-        Ok(y)
+        if self.is_streaming() {
+            let step = usize::from(shape.patch) * features;
+            assert!(window.len() >= step && window.len().is_multiple_of(step), "whole steps of {step} values");
+            self.restart();
+            return window.chunks_exact(step).try_for_each(|samples| self.advance(samples));
+        }
+        assert_eq!(window.len(), usize::from(shape.lookback) * features, "a window of lookback samples");
+        self.transform(window)?;
+        self.levels.resize(features, Level::default());
+        let samples = self.transformed.chunks_exact(features);
+        self.pipeline.measure(samples.clone(), &self.transformed[window.len() - features..], &mut self.levels);
+        let steps = (usize::from(shape.lookback) - self.pipeline.normalization.season()) / usize::from(shape.patch);
+        let clamped = on_engine!(&mut self.arm, engine => self.pipeline.run(engine, steps, samples, &self.levels));
+        self.clamped += u64::from(clamped);
+        Ok(())
     }
 
     /// Like [`Self::forecast`]; gives the hidden states of the run instead, `[step][layer][H]`, in units of h.
     pub fn hidden_states(&mut self, window: &[f32]) -> std::result::Result<Vec<Vec<Vec<f64>>>, String> {
         on_engine!(&mut self.arm, engine => engine.trace = Some(Vec::new()));
-        let result = self.run(window);
+        let result = self.see(window);
         let layers = usize::from(self.manifest.window.layers);
         let one = f64::from(embedded_rnn::arithmetic::ACTIVATION_ONE);
         let states: Vec<Vec<f64>> = match &mut self.arm {

@@ -41,7 +41,7 @@ pub fn hidden_rmse(
 ) -> std::result::Result<Vec<f64>, String> {
     let mut errors = vec![RelativeError::default(); folded.layers.len()];
     for (raw, window) in raw.iter().zip(transformed) {
-        let mut state = folded.start(&window[window.len() - folded.features()..]);
+        let mut state = folded.start_of(window);
         let steps = model.hidden_states(raw)?;
         for (x, device) in window.chunks_exact(folded.step_inputs()).zip(steps) {
             folded.step(&mut state, x);

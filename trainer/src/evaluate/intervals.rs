@@ -3,8 +3,9 @@
 use serde::Serialize;
 
 use super::device::DeviceModel;
+use super::passes::over;
 use crate::data::Windows;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::report::table::{Align, Table};
 
 /// Coverage and width of an interval.
@@ -114,15 +115,11 @@ pub fn score(model: &mut DeviceModel<'_>, windows: &Windows<'_>) -> Result<(Inte
     let dataset = windows.dataset();
     let horizon = dataset.window().horizon;
     let mut sums = [(); 2].map(|()| Sums::new(model.levels(), horizon));
-    let (mut window, mut came) = (vec![0.0; windows.raw_len()], vec![0.0; windows.target_len()]);
+    let mut came = vec![0.0; windows.target_len()];
     let mut widened = Vec::with_capacity(windows.len());
-    for index in 0..windows.len() {
-        windows.raw_input(index, &mut window);
+    let said = over(model, windows, |model| model.current_spreads()).map_err(|refused| refused.of(dataset.series()))?;
+    for (index, both) in said.into_iter().enumerate() {
         windows.raw_target(index, &mut came);
-        let both = model.both_spreads(&window).map_err(|reason| {
-            let (series, line) = (dataset.series(), dataset.series().line(windows.origin(index) - 1));
-            Error::input(format!("{}, the window that ends in line {line}: {reason}", series.path.display()))
-        })?;
         for (sums, said) in sums.iter_mut().zip(&both) {
             sums.add(said, &came);
         }

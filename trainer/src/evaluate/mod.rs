@@ -10,4 +10,6 @@ pub mod device;
 pub mod hidden;
 pub mod intervals;
 pub mod metrics;
+pub mod passes;
 pub mod season;
+pub mod warmup;

@@ -177,6 +177,8 @@ pub struct FoldedNetwork {
     pub targets: usize,
     /// Whether the window's last value is subtracted from the input and added to the forecast.
     pub normalization: Normalization,
+    /// Whether the network is run as a stream, where the last value is that of the sample before a step.
+    pub streaming: bool,
 }
 
 impl FoldedNetwork {
@@ -213,6 +215,7 @@ impl FoldedNetwork {
             skip,
             targets: scalers.targets.len(),
             normalization: scalers.normalization,
+            streaming: scalers.streaming,
         }
     }
 

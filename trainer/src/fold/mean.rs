@@ -29,6 +29,8 @@ pub struct Scalers {
     /// What is subtracted: the training rows' mean, or the window's last value. In the latter case the mean cancels,
     /// `(z - m)/s - (z_last - m)/s = (z - z_last)/s`, and the last value is added back to the forecast.
     pub normalization: Normalization,
+    /// Whether the network is run as a stream, where the last value is that of the sample before a step.
+    pub streaming: bool,
 }
 
 /// The factors by which activations are multiplied at test time: `q = 1 - p` under classical dropout, 1 under inverted dropout.

@@ -121,7 +121,7 @@ pub fn scalers(seed: u64, shape: &Shape, normalization: Normalization) -> Scaler
             Scaler { mean: sign * deviation * 10f64.powf(3.0 * uniform.next()), deviation }
         })
         .collect();
-    Scalers { targets: inputs[..shape.targets].to_vec(), inputs, normalization }
+    Scalers { targets: inputs[..shape.targets].to_vec(), inputs, normalization, streaming: false }
 }
 
 /// A mean network of random weights and scalers.

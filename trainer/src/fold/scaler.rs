@@ -276,7 +276,12 @@ mod tests {
         };
         for (mean, kept) in [(101_325.0, 101_325.0), (400.0, 0.0)] {
             let column = vec![Scaler { mean, deviation: 200.0 }];
-            let scalers = super::super::Scalers { inputs: column.clone(), targets: column, normalization: Normalization::None };
+            let scalers = super::super::Scalers {
+                inputs: column.clone(),
+                targets: column,
+                normalization: Normalization::None,
+                streaming: false,
+            };
             let (folded, _) = fold(&network, &Regularization::default(), &scalers, Target::Float).unwrap();
             assert_eq!((folded.inputs[0].offset, folded.inputs[0].scale), (kept, 1.0));
             assert_eq!(folded.layers[0].weights.b[0] == 0.1, kept != 0.0);

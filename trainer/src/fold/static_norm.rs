@@ -37,7 +37,7 @@ pub fn calibrate(network: &MeanNetwork, windows: &[Vec<f64>]) -> Result<Vec<Cons
     // Of each layer and block: the sums of `r v` and of `v`.
     let mut sums: Vec<Vec<[f64; 2]>> = norms.iter().map(|norm| vec![[0.0; 2]; blocks(norm)]).collect();
     for window in windows {
-        let mut state = network.start(&window[window.len() - network.features()..]);
+        let mut state = network.start_of(window);
         for x in window.chunks_exact(network.step_inputs()) {
             network.step_observed(&mut state, x, &mut |layer, wx, uh| {
                 let z = wx.iter().zip(uh).zip(&network.layers[layer].b).map(|((x, h), b)| x + h + b);

@@ -1,7 +1,8 @@
-//! The dense head, `y = V h + d` or `y = V LN(h) + d`, on the last h: forward and backward. The output mask stands between norm and V.
+//! The dense head, `y = V h + d` or `y = V LN(h) + d`, on the last h or on that of every step: forward and backward. The output mask stands between norm and V.
 
 use super::kernel::Width;
 use super::lanes::{LANES, Lanes, accumulate, accumulate_outer, add, multiply, transpose, zeros};
+use super::layer::Extent;
 use super::norm_head::HeadNorm;
 use super::params::{HeadGradients, HeadParams};
 use super::real::Real;
@@ -15,18 +16,18 @@ pub struct Head<R> {
     outputs: usize,
     /// Layer norm of h.
     norm: Option<HeadNorm<R>>,
-    /// h, normalized where there is a norm, under the output mask, `[B][N]`.
+    /// h, normalized where there is a norm, under the output mask, `[T][B][N]`; T is 1 where only the last step is read, and so below.
     features: Vec<Lanes<R>>,
-    /// Gradients of the outputs, padded, `[B][M]`.
+    /// Gradients of the outputs, padded, `[T][B][M]`.
     d_outputs: Vec<Lanes<R>>,
-    /// Gradients of h, `[B][N]`.
+    /// Gradients of h, `[T][B][N]`.
     d_features: Vec<Lanes<R>>,
     /// Transposed V, `[N][16 M]`.
     v_transposed: Vec<Lanes<R>>,
 }
 
 impl<R: Real> Head<R> {
-    /// Buffers for up to `rows`.
+    /// Buffers for up to `rows`, those of all steps that are read.
     pub fn new(width: Width, shape: &Shape, rows: usize) -> Self {
         let (hidden, outputs) = (shape.head_inputs(), shape.outputs);
         let (n, m) = (blocks(hidden), blocks(outputs));
@@ -41,24 +42,19 @@ impl<R: Real> Head<R> {
         }
     }
 
-    /// `h` is `[B][N]`, `y` is `[B][O]`.
-    pub fn forward(
-        &mut self,
-        params: HeadParams<'_, R>,
-        h: &[Lanes<R>],
-        first_row: usize,
-        mask: Option<&Factors<R>>,
-        y: &mut [R],
-    ) {
+    /// `h` is `[T][B][N]`, `y` is `[B][T][O]`.
+    pub fn forward(&mut self, params: HeadParams<'_, R>, h: &[Lanes<R>], extent: Extent, mask: Option<&Factors<R>>, y: &mut [R]) {
         let n = blocks(self.hidden);
         self.features[..h.len()].copy_from_slice(h);
         if let (Some(norm), Some(params)) = (&mut self.norm, &params.norm) {
             norm.forward(params, &mut self.features[..h.len()]);
         }
         if let Some(mask) = mask {
-            scale(&mut self.features[..h.len()], n, first_row, mask);
+            scale(&mut self.features[..h.len()], n, extent, mask);
         }
-        for (features, y) in self.features.chunks_exact(n).zip(y.chunks_exact_mut(self.outputs)) {
+        let places = places(h.len() / n, extent.rows);
+        for (features, place) in self.features.chunks_exact(n).zip(places) {
+            let y = &mut y[place * self.outputs..][..self.outputs];
             for (block, y) in y.chunks_mut(LANES).enumerate() {
                 let mut acc = [params.d[block]];
                 let v = &params.v[block * self.hidden..][..self.hidden];
@@ -68,12 +64,12 @@ impl<R: Real> Head<R> {
         }
     }
 
-    /// After [`Head::forward`]: adds to the gradients and returns that of h, `[B][N]`. `d_y` is `[B][O]`.
+    /// After [`Head::forward`]: adds to the gradients and returns that of h, `[T][B][N]`. `d_y` is `[B][T][O]`.
     pub fn backward(
         &mut self,
         params: HeadParams<'_, R>,
         d_y: &[R],
-        first_row: usize,
+        extent: Extent,
         mask: Option<&Factors<R>>,
         gradients: &mut HeadGradients<'_, R>,
     ) -> &[Lanes<R>] {
@@ -81,8 +77,8 @@ impl<R: Real> Head<R> {
         let rows = d_y.len() / self.outputs;
         let d_outputs = &mut self.d_outputs[..rows * m];
         d_outputs.fill(zeros());
-        for (padded, d_y) in d_outputs.chunks_exact_mut(m).zip(d_y.chunks_exact(self.outputs)) {
-            padded.as_flattened_mut()[..d_y.len()].copy_from_slice(d_y);
+        for (padded, place) in d_outputs.chunks_exact_mut(m).zip(places(rows, extent.rows)) {
+            padded.as_flattened_mut()[..self.outputs].copy_from_slice(&d_y[place * self.outputs..][..self.outputs]);
         }
         let features = self.features[..rows * n].as_flattened();
         for (row, deltas) in d_outputs.chunks_exact(m).enumerate() {
@@ -107,7 +103,7 @@ impl<R: Real> Head<R> {
             }
         }
         if let Some(mask) = mask {
-            scale(d_features, n, first_row, mask);
+            scale(d_features, n, extent, mask);
         }
         if let (Some(norm), Some(params), Some(gradients)) = (&mut self.norm, &params.norm, &mut gradients.norm) {
             norm.backward(params, gradients, d_features);
@@ -116,11 +112,18 @@ impl<R: Real> Head<R> {
     }
 }
 
-/// Multiplies `[B][N]` values by their factors.
-fn scale<R: Real>(values: &mut [Lanes<R>], blocks: usize, first_row: usize, mask: &Factors<R>) {
-    for (row, values) in values.chunks_exact_mut(blocks).enumerate() {
+/// Where each of `[T][B]` stands in `[B][T]`.
+fn places(all: usize, rows: usize) -> impl Iterator<Item = usize> {
+    let steps = all / rows.max(1);
+    (0..all).map(move |index| index % rows * steps + index / rows)
+}
+
+/// Multiplies `[T][B][N]` values by their factors, one for all steps of a row.
+fn scale<R: Real>(values: &mut [Lanes<R>], blocks: usize, extent: Extent, mask: &Factors<R>) {
+    for (index, values) in values.chunks_exact_mut(blocks).enumerate() {
+        let row = extent.first_row + index % extent.rows;
         for (block, values) in values.iter_mut().enumerate() {
-            multiply(values, &mask.lanes(first_row + row, 0, block));
+            multiply(values, &mask.lanes(row, 0, block));
         }
     }
 }

@@ -9,7 +9,7 @@ use super::gather::{Gather, GatherBiases};
 use super::inputs::{Inputs, Source};
 use super::kernel::Width;
 use super::kernel::prefetch::prefetch;
-use super::lanes::{LANES, Lanes, Row, zeros};
+use super::lanes::{LANES, Lanes, Row, multiply, zeros};
 use super::masks::{GateMasks, LayerMasks};
 use super::norm_buffers::NormBuffers;
 use super::norm_step::{NormBackward, NormForward};
@@ -72,7 +72,7 @@ pub struct Layer<R> {
     inputs: Inputs<R>,
     /// Activated gates, `[T][N][B]`.
     gates: Buffer<Row<R>>,
-    /// `[T+1][B][N]`, from the initial zero state on.
+    /// `[T+1][B][N]`, from the initial state on.
     c: Buffer<Lanes<R>>,
     /// `[T+1][B][N]`
     h: Buffer<Lanes<R>>,
@@ -160,19 +160,48 @@ impl<R: Real> Layer<R> {
         }
     }
 
-    /// All steps forward; the outputs stay in the layer.
-    pub fn forward(&mut self, params: LayerParams<'_, R>, source: Source<'_, R>, extent: Extent, plan: &LayerPlan<R>) {
+    /// The state before the first step: where the forward pass before ended, but zero in the rows that are `fresh`; zero in all rows where
+    /// nothing is carried.
+    fn begin(&mut self, fresh: Option<&[bool]>, extent: Extent) {
+        let Extent { steps, rows, .. } = extent;
+        let (n, size) = (self.blocks, rows * self.blocks);
+        for state in [&mut self.c, &mut self.h] {
+            let Some(fresh) = fresh else {
+                state[..size].fill(zeros());
+                continue;
+            };
+            state.copy_within(steps * size..(steps + 1) * size, 0);
+            for (row, fresh) in state.chunks_exact_mut(n).zip(fresh) {
+                if *fresh {
+                    row.fill(zeros());
+                }
+            }
+        }
+        let mask = self.recurrent_masks.at(0);
+        for (copy, mask) in mask.copies().iter().enumerate() {
+            for (place, masked) in self.masked_h[copy * size..][..size].iter_mut().enumerate() {
+                *masked = self.h[place];
+                multiply(masked, &mask.lanes(place));
+            }
+        }
+    }
+
+    /// All steps forward, from where the forward pass before ended if `fresh` says in which rows not; the outputs stay in the layer.
+    pub fn forward(
+        &mut self,
+        params: LayerParams<'_, R>,
+        source: Source<'_, R>,
+        (extent, fresh): (Extent, Option<&[bool]>),
+        plan: &LayerPlan<R>,
+    ) {
         self.inputs.load(self.width, source, extent, plan);
         self.masks.draw(plan, extent, self.blocks, self.width);
         self.recurrent_masks.draw(plan.recurrent.as_ref(), extent, self.blocks, self.width);
         let Extent { steps, rows, .. } = extent;
-        let x = self.inputs.operand(source, extent);
         let (size, copies) = (rows * self.blocks, self.recurrent_masks.copies());
         let widths = (self.sizes.hidden, self.blocks * LANES);
-        for state in [&mut self.c, &mut self.h] {
-            state[..size].fill(zeros());
-        }
-        self.masked_h[..copies * size].fill(zeros());
+        self.begin(fresh, extent);
+        let x = self.inputs.operand(source, extent);
         for time in 0..steps {
             let (c_before, c) = around(&mut self.c, time, size);
             let (h_before, h) = around(&mut self.h, time, size);

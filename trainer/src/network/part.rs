@@ -31,6 +31,8 @@ pub fn part_rows(rows: usize) -> usize {
 pub struct Part<R> {
     layers: Vec<Layer<R>>,
     head: Head<R>,
+    /// Whether the head reads every step, or only the last.
+    every_step: bool,
     /// Gradients of the last layer's h, `[T][B][N]`; empty without a penalty on it.
     d_outputs: Vec<Lanes<R>>,
     /// The rows of the last forward pass.
@@ -38,8 +40,14 @@ pub struct Part<R> {
 }
 
 impl<R: Real> Part<R> {
-    /// For up to `rows` windows of `steps`.
-    pub fn new(width: Width, shape: &Shape, regularization: &Regularization, steps: usize, rows: usize) -> Self {
+    /// For up to `rows` windows of `steps`, of which the head reads the last, or each.
+    pub fn new(
+        width: Width,
+        shape: &Shape,
+        regularization: &Regularization,
+        (steps, rows): (usize, usize),
+        every_step: bool,
+    ) -> Self {
         let copies = |drop: f64, gates: Gates| match gates {
             _ if drop == 0.0 => 0,
             Gates::Tied => 1,
@@ -60,22 +68,32 @@ impl<R: Real> Part<R> {
         let outputs = if activation.is_on() { steps * rows * blocks(shape.head_inputs()) } else { 0 };
         Part {
             layers: (0..shape.hidden.len()).map(layer).collect(),
-            head: Head::new(width, shape, rows),
+            head: Head::new(width, shape, if every_step { steps * rows } else { rows }),
+            every_step,
             d_outputs: vec![zeros(); outputs],
             extent: Extent { steps, rows: 0, first_row: 0, batch: 0 },
         }
     }
 
-    /// Predictions `[B][O]` for windows `[B][T][I]`.
-    pub fn forward(&mut self, params: &Params<R>, plan: &Plan<R>, extent: Extent, windows: &[R], predictions: &mut [R]) {
+    /// Predictions `[B][O]`, of every step `[B][T][O]`, for windows `[B][T][I]`; from where the pass before ended, if `fresh` says in which
+    /// rows not.
+    pub fn forward(
+        &mut self,
+        params: &Params<R>,
+        plan: &Plan<R>,
+        (extent, fresh): (Extent, Option<&[bool]>),
+        windows: &[R],
+        predictions: &mut [R],
+    ) {
         self.extent = extent;
         for l in 0..self.layers.len() {
             let (below, rest) = self.layers.split_at_mut(l);
             let source = below.last().map_or(Source::Windows(windows), |below| Source::Below(below.outputs(extent)));
-            rest[0].forward(params.layer(l), source, extent, &plan.layers[l]);
+            rest[0].forward(params.layer(l), source, (extent, fresh), &plan.layers[l]);
         }
-        let last = self.layers[self.layers.len() - 1].last(extent);
-        self.head.forward(params.head(), last, extent.first_row, plan.output.as_ref(), predictions);
+        let top = &self.layers[self.layers.len() - 1];
+        let read = if self.every_step { top.outputs(extent) } else { top.last(extent) };
+        self.head.forward(params.head(), read, extent, plan.output.as_ref(), predictions);
     }
 
     /// Overwrites `gradients` with the part's share of them, after [`Part::forward`] with the same arguments.
@@ -90,16 +108,19 @@ impl<R: Real> Part<R> {
         let extent = self.extent;
         gradients.values.fill(R::ZERO);
         let mask = plan.output.as_ref();
-        let d_last = self.head.backward(params.head(), d_predictions, extent.first_row, mask, &mut gradients.head_mut());
-        let top = if self.d_outputs.is_empty() {
-            Upstream::Last(d_last)
-        } else {
-            let d_outputs = &mut self.d_outputs[..extent.steps * d_last.len()];
+        let d_read = self.head.backward(params.head(), d_predictions, extent, mask, &mut gradients.head_mut());
+        let top = if !self.d_outputs.is_empty() {
+            let steps = if self.every_step { 1 } else { extent.steps };
+            let d_outputs = &mut self.d_outputs[..steps * d_read.len()];
             d_outputs.fill(zeros());
-            let last = d_outputs.len() - d_last.len();
-            d_outputs[last..].iter_mut().zip(d_last).for_each(|(d_h, d_last)| add(d_h, d_last));
+            let first = d_outputs.len() - d_read.len();
+            d_outputs[first..].iter_mut().zip(d_read).for_each(|(d_h, d_read)| add(d_h, d_read));
             activations(&self.layers, extent, plan).add_gradient(&regularization.activation, d_outputs);
             Upstream::Every(d_outputs)
+        } else if self.every_step {
+            Upstream::Every(d_read)
+        } else {
+            Upstream::Last(d_read)
         };
         for l in (0..self.layers.len()).rev() {
             let (below, rest) = self.layers.split_at_mut(l);

@@ -29,7 +29,10 @@ pub struct Workspace<R> {
     gradients: Vec<Params<R>>,
     /// The weights of each layer as the backward pass reads them.
     transposed: Vec<Transposed<R>>,
-    /// `[B][O]`
+    width: Width,
+    /// Steps of a window that the head reads: the last, or all.
+    read: usize,
+    /// `[B][O]`, or `[B][T][O]`.
     predictions: Vec<R>,
     /// The parameters as a batch sees them, where weight-drop, noise or a layer norm's centering changes them.
     seen: Option<Params<R>>,
@@ -58,14 +61,25 @@ impl<R: Real> Workspace<R> {
             rows,
             part_rows,
             threads: Threads::default(),
-            parts: (0..parts).map(|_| Part::new(width, shape, regularization, steps, part_rows)).collect(),
+            parts: (0..parts).map(|_| Part::new(width, shape, regularization, (steps, part_rows), false)).collect(),
             gradients: (1..parts).map(|_| Params::zeros(shape)).collect(),
             transposed: (0..shape.hidden.len()).map(transposed).collect(),
+            width,
+            read: 1,
             predictions: vec![R::ZERO; rows * shape.outputs],
             seen: (weight_drop.drop > 0.0 || noise.weights > 0.0 || shape.norm.is_some()).then(|| Params::zeros(shape)),
             plan: Plan::new(regularization, shape.hidden.len(), Mode::Evaluation),
             batch: 0,
         }
+    }
+
+    /// The same with a head that reads every step: predictions and their gradients are `[B][T][O]`.
+    pub fn reading_every_step(self) -> Self {
+        let Workspace { width, shape, regularization, steps, part_rows, rows, parts, .. } = &self;
+        let part = |_| Part::new(*width, shape, regularization, (*steps, *part_rows), true);
+        let parts = (0..parts.len()).map(part).collect();
+        let (read, predictions) = (*steps, vec![R::ZERO; rows * steps * shape.outputs]);
+        Workspace { parts, read, predictions, ..self }
     }
 
     /// The same on so many threads. The results have the same bits.
@@ -75,6 +89,22 @@ impl<R: Real> Workspace<R> {
 
     /// Predictions `[B][O]` for windows `[B][T][I]`; B is at most the rows that the workspace was made for.
     pub fn forward(&mut self, params: &Params<R>, windows: &[R], mode: Mode) -> &[R] {
+        self.forward_from(params, windows, mode, None)
+    }
+
+    /// The same for windows that go on where those of the last forward pass ended: the network begins in their last state, as if it were
+    /// given, but at zero in the rows that are `fresh`, `[B]`. A batch of other rows than the last one's must be fresh in all.
+    pub fn forward_carried(&mut self, params: &Params<R>, windows: &[R], mode: Mode, fresh: &[bool]) -> &[R] {
+        let rows = windows.len() / (self.steps * self.shape.inputs);
+        assert_eq!(fresh.len(), rows, "one for each window");
+        if fresh.iter().all(|fresh| *fresh) {
+            return self.forward_from(params, windows, mode, None);
+        }
+        assert_eq!(rows, self.batch, "a batch of the last one's rows");
+        self.forward_from(params, windows, mode, Some(fresh))
+    }
+
+    fn forward_from(&mut self, params: &Params<R>, windows: &[R], mode: Mode, fresh: Option<&[bool]>) -> &[R] {
         assert_eq!(params.shape(), &self.shape, "parameters of another network");
         let window = self.steps * self.shape.inputs;
         assert!(windows.len().is_multiple_of(window), "windows of {window} values, {} given", windows.len());
@@ -92,14 +122,16 @@ impl<R: Real> Workspace<R> {
             }
             _ => params,
         };
-        let predictions = &mut self.predictions[..batch * self.shape.outputs];
+        let outputs = self.read * self.shape.outputs;
+        let predictions = &mut self.predictions[..batch * outputs];
         let windows = windows.chunks(self.part_rows * window);
-        let parts = windows.zip(predictions.chunks_mut(self.part_rows * self.shape.outputs)).zip(&mut self.parts);
+        let parts = windows.zip(predictions.chunks_mut(self.part_rows * outputs)).zip(&mut self.parts);
         let plan = &self.plan;
         self.threads.each(parts.enumerate(), |(index, ((windows, predictions), part))| {
             let first_row = plan.first_row + index * self.part_rows;
             let extent = Extent { steps: self.steps, rows: windows.len() / window, first_row, batch };
-            part.forward(params, plan, extent, windows, predictions);
+            let fresh = fresh.map(|fresh| &fresh[index * self.part_rows..][..extent.rows]);
+            part.forward(params, plan, (extent, fresh), windows, predictions);
         });
         predictions
     }
@@ -116,9 +148,10 @@ impl<R: Real> Workspace<R> {
     }
 
     /// After [`Workspace::forward`] with the same parameters and windows: overwrites `gradients` with those of a loss whose
-    /// gradients with respect to the predictions are `d_predictions`, `[B][O]`, plus the penalty on activations. Once per forward pass.
+    /// gradients with respect to the predictions are `d_predictions`, `[B][O]` (of every step `[B][T][O]`), plus the penalty on activations.
+    /// Once per forward pass. Nothing is propagated into a carried state.
     pub fn backward(&mut self, params: &Params<R>, windows: &[R], d_predictions: &[R], gradients: &mut Params<R>) {
-        let (window, outputs) = (self.steps * self.shape.inputs, self.shape.outputs);
+        let (window, outputs) = (self.steps * self.shape.inputs, self.read * self.shape.outputs);
         assert_eq!(d_predictions.len(), self.batch * outputs, "gradients of another batch");
         let changed = self.changes_weights();
         let params = self.seen.as_ref().filter(|_| changed).unwrap_or(params);

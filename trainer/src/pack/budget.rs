@@ -1,6 +1,6 @@
 //! What a model costs on a board, known before it is flashed.
 
-use embedded_rnn::image::{Arithmetic, Layout, Manifest};
+use embedded_rnn::image::{Arithmetic, Layout, Manifest, Mode};
 use embedded_rnn::network::{CellForm, HeadForm, ZoneoutForm};
 use serde::Serialize;
 
@@ -11,15 +11,15 @@ use super::writer::head_outputs;
 pub struct Budget {
     /// Bytes of the model file, which is read in place.
     pub flash_bytes: usize,
-    /// Bytes of one sensor's history, which stay.
+    /// Bytes of one sensor's history, which stay; of a stream the samples that wait for the next step.
     pub history_bytes: usize,
-    /// Bytes of the network's state and scratch, on the stack while a forecast runs.
+    /// Bytes of the network's state and scratch: on the stack while a forecast runs; of a stream the state stays.
     pub state_bytes: usize,
     /// Both.
     pub ram_bytes: usize,
     /// Multiply-accumulates of one network step.
     pub macs_per_step: usize,
-    /// Network steps of a forecast.
+    /// Network steps of a forecast; of a stream those of a new one.
     pub steps: usize,
     /// Multiply-accumulates of a forecast.
     pub macs: usize,
@@ -56,11 +56,14 @@ pub fn budget(
     // As the device crate's SkipState: sums and a count of steps, beside a state that is aligned to 8.
     let skip_state = if skip > 0 { (4 * skip + 4).next_multiple_of(8) } else { 0 };
     let state_bytes = layers.iter().map(state).sum::<usize>() + skip_state + largest_scratch + 4 * outputs;
-    // The ring's position and fill, and the model's reference.
-    let history_bytes = lookback * features * 4 + 12;
+    let (history_bytes, steps) = match window.mode {
+        // The ring's position and fill, and the model's reference.
+        Mode::Windowed => (lookback * features * 4 + 12, (lookback - window.normalization.season().min(lookback)) / patch.max(1)),
+        // Those of the next step and the last one before them; counts of steps, samples and clamped inputs, and the model's reference.
+        Mode::Streaming { .. } => ((patch + 1) * features * 4 + 16, 1),
+    };
     let lstm: usize = layers.iter().map(|(inputs, hidden, _)| 4 * hidden * (inputs + hidden)).sum();
     let macs_per_step = lstm + skip * features * patch;
-    let steps = (lookback - window.normalization.season().min(lookback)) / patch.max(1);
     // A norm before the head squares each unit.
     let rows = outputs + usize::from(head == HeadForm::Norm);
     let head = layers.last().map_or(0, |(_, hidden, _)| hidden * rows) + skip * outputs;

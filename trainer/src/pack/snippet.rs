@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use embedded_rnn::image::{Arithmetic, Functions, Layout, Manifest};
+use embedded_rnn::image::{Arithmetic, Functions, Layout, Manifest, Mode};
 use embedded_rnn::network::{CellForm, HeadForm};
 
 /// The module that the exporter writes beside a model file. `layers`: inputs, units and form of each LSTM layer; `head`: the head's form;
@@ -50,8 +50,12 @@ pub fn snippet(
         (quantiles, true) => format!("Quantiles<{dense}, {quantiles}>"),
     };
     let network = format!("Network<{body}, {dense}{skip}>");
+    let (mode, span, network_steps) = match window.mode {
+        Mode::Windowed => ("", "Samples in a window", "Network steps of a forecast"),
+        Mode::Streaming { .. } => (", 0, Streaming", "Samples of a segment in training", "Network steps of such a segment"),
+    };
     // Every name in the types is one that the crate's root has.
-    let types = format!("{network}, {number}");
+    let types = format!("{network}, {number}{mode}");
     let names = types.split(|c: char| !c.is_ascii_alphanumeric());
     let mut uses: Vec<&str> = names.filter(|name| name.starts_with(|c: char| c.is_ascii_alphabetic())).collect();
     uses.sort_unstable();
@@ -102,17 +106,17 @@ pub fn snippet(
          \n\
          /// Columns of a sample.\n\
          pub const FEATURES: usize = {};\n\
-         /// Samples in a window.\n\
+         /// {span}.\n\
          pub const LOOKBACK: usize = {};\n\
          /// Samples that enter the network as one step.\n\
          pub const PATCH: usize = {};\n\
          {season}\
-         /// Network steps of a forecast.\n\
-         pub const STEPS: usize = {steps};
+         /// {network_steps}.\n\
+         pub const STEPS: usize = {steps};\n\
          {said}\
          \n\
          /// The model in {file_name}.\n\
-         pub type Model<'m> = embedded_rnn::Model<'m, {number}, {network}, FEATURES, LOOKBACK, PATCH{parameter}>;\n",
+         pub type Model<'m> = embedded_rnn::Model<'m, {number}, {network}, FEATURES, LOOKBACK, PATCH{parameter}{mode}>;\n",
         columns.join(", "),
         uses.join(", "),
         window.features,

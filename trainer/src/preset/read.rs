@@ -79,6 +79,12 @@ fn filled(mut table: Table, text: &str, path: &Path) -> Result<Resolved> {
             path.display()
         )));
     }
+    if stub.window.mode.is_streaming() {
+        return Err(Error::input(format!(
+            "{}: window.mode = \"streaming\" has no preset: write the keys of [window], [network] and [training] yourself, or leave it out",
+            path.display()
+        )));
+    }
     let value = |keys: &[&str]| at(&table, keys).cloned();
     let number = |keys: &[&str]| value(keys).and_then(|value| value.as_integer()).and_then(|value| usize::try_from(value).ok());
     let wishes = Wishes {

@@ -2,7 +2,7 @@
 
 use embedded_rnn::forecast::Transform;
 
-use crate::config::{Normalization, Split, Window};
+use crate::config::{Mode, Normalization, Split, Window};
 use crate::data::{Dataset, Part, Partition, Series};
 use crate::error::Result;
 use crate::evaluate::metrics::score;
@@ -105,7 +105,7 @@ pub(super) fn choose(series: &Series, split: &Split, horizon: usize, season: Opt
             Some(patch) if patch > 0 => (lookback.next_multiple_of(patch), patch),
             _ => (lookback, cut_exactly(lookback, season)),
         };
-        Window { lookback, patch, horizon, transform, normalization }
+        Window { mode: Mode::Windowed, lookback, patch, horizon, transform, normalization }
     };
     let mut notes = Vec::new();
     let plain = given.transform.unwrap_or(Transform::None);
@@ -214,8 +214,14 @@ mod tests {
             normalization: Some(Normalization::None),
         };
         let chosen = choose(&sunspots(), &Split::default(), 12, Some(132), given).unwrap();
-        let expected =
-            Window { lookback: 60, patch: 5, horizon: 12, transform: Transform::Sqrt, normalization: Normalization::None };
+        let expected = Window {
+            mode: Mode::Windowed,
+            lookback: 60,
+            patch: 5,
+            horizon: 12,
+            transform: Transform::Sqrt,
+            normalization: Normalization::None,
+        };
         assert_eq!(chosen.window, expected);
         assert!(chosen.notes.is_empty());
     }

@@ -82,8 +82,7 @@ fn drift(network: &FoldedNetwork, number: usize, rounded: &FoldedLstm, windows: 
     changed.layers[number] = rounded.clone();
     let mut sum = 0.0;
     for window in windows.iter().step_by(windows.len().div_ceil(DRIFT_WINDOWS)) {
-        let last = &window[window.len() - network.features()..];
-        let (mut exact, mut state) = (network.start(last), changed.start(last));
+        let (mut exact, mut state) = (network.start_of(window), changed.start_of(window));
         for patch in window.chunks_exact(network.step_inputs()) {
             network.step(&mut exact, patch);
             changed.step(&mut state, patch);

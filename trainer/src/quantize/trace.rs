@@ -109,7 +109,7 @@ impl Trace {
         let stride = stride(windows.len() * period, STEPS.min(VALUES / widest).max(1), period);
         let mut number = 0;
         for window in windows {
-            let mut state = network.start(&window[window.len() - network.features()..]);
+            let mut state = network.start_of(window);
             for patch in window.chunks_exact(network.step_inputs()) {
                 let before = state.clone();
                 let mut below: Vec<f64> = scaled(network, &state.last, patch).collect();

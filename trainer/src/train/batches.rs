@@ -1,6 +1,8 @@
 //! Where batches come from: a source of windows, shuffled anew in each epoch.
 
-use crate::data::Augmented;
+use std::ops::Range;
+
+use crate::data::{Augmented, Streams};
 use crate::random::Key;
 
 /// Windows with their targets, ready for the network.
@@ -11,6 +13,44 @@ pub trait Windows {
     /// Writes the asked-for windows, by index, one after the other: inputs `[B][T][I]`, targets `[B][O]`. What is random about a
     /// window depends on the epoch and its index alone, so that a resumed training sees the same.
     fn fill(&self, epoch: usize, windows: &[usize], inputs: &mut [f32], targets: &mut [f32]);
+
+    /// How many streams the windows are segments of, where the network's state is carried: window `k * streams + r` is then the k-th segment of
+    /// stream r, has targets for each of its steps, `[T][O]`, and is met in a batch with the k-th segments of all others.
+    fn streams(&self) -> Option<usize> {
+        None
+    }
+
+    /// Whether a segment begins at the zero state.
+    fn is_fresh(&self, _epoch: usize, _window: usize) -> bool {
+        true
+    }
+
+    /// Steps of a segment whose forecasts count: those of the others only bring the state to where it belongs.
+    fn counted(&self, _window: usize) -> Range<usize> {
+        0..usize::MAX
+    }
+}
+
+impl Windows for Streams<'_> {
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn fill(&self, epoch: usize, windows: &[usize], inputs: &mut [f32], targets: &mut [f32]) {
+        Streams::fill(self, epoch, windows, inputs, targets);
+    }
+
+    fn streams(&self) -> Option<usize> {
+        Some(self.rows())
+    }
+
+    fn is_fresh(&self, epoch: usize, window: usize) -> bool {
+        Streams::is_fresh(self, epoch, window)
+    }
+
+    fn counted(&self, window: usize) -> Range<usize> {
+        Streams::counted(self, window)
+    }
 }
 
 impl Windows for Augmented<'_> {

@@ -1,5 +1,6 @@
 //! The training loop.
 
+use std::ops::Range;
 use std::time::Instant;
 
 use super::average;
@@ -103,6 +104,27 @@ pub fn evaluate(task: &Task<'_>, params: &Params<f32>) -> Result<f64> {
     Run::new(task, State::from_params(params.clone())).validate(0)
 }
 
+/// Optimizer steps of an epoch.
+fn steps_of_epoch(windows: &dyn Windows, batch: usize) -> usize {
+    batch_count(windows.count(), windows.streams().unwrap_or(batch))
+}
+
+/// The mean loss of the steps of segments that count, and their number. Predictions and targets are `[B][T][O]`.
+fn loss_of_counted(
+    objective: &Objective,
+    (predictions, targets): (&[f32], &[f32]),
+    counted: &[Range<usize>],
+    (steps, outputs): (usize, usize),
+) -> (f64, usize) {
+    let (mut sum, mut count) = (0.0, 0);
+    for (row, steps_of_row) in counted.iter().enumerate().filter(|(_, range)| !range.is_empty()) {
+        let values = (row * steps + steps_of_row.start) * outputs..(row * steps + steps_of_row.end) * outputs;
+        sum += objective.value(&predictions[values.clone()], &targets[values]) * steps_of_row.len() as f64;
+        count += steps_of_row.len();
+    }
+    (if count > 0 { sum / count as f64 } else { 0.0 }, count)
+}
+
 /// A training at work, its buffers allocated once.
 struct Run<'a> {
     task: Task<'a>,
@@ -114,11 +136,13 @@ struct Run<'a> {
     groups: Option<Groups>,
     /// When weights are averaged with equal weights, if they are.
     averaging: Option<equal_average::Schedule>,
+    /// Values that the network says of a window: O, of streams T*O.
+    outputs: usize,
     /// `[B][T][I]`
     inputs: Vec<f32>,
-    /// `[B][O]`
+    /// `[B][O]`, of streams `[B][T][O]`, and so below.
     targets: Vec<f32>,
-    /// `[B][O]`
+    /// Gradients of the predictions.
     d_predictions: Vec<f32>,
 }
 
@@ -127,20 +151,24 @@ impl<'a> Run<'a> {
         if task.regularization.average > 0.0 && state.average.is_none() {
             state.average = Some(state.params.clone());
         }
-        let steps = batch_count(task.train.count(), task.training.batch);
-        let batch = task.training.batch.min(task.train.count().max(task.validation.count()));
+        let steps = steps_of_epoch(task.train, task.training.batch);
+        let streams = task.train.streams().max(task.validation.streams());
+        let batch = streams.unwrap_or(task.training.batch.min(task.train.count().max(task.validation.count())));
+        let outputs = task.shape.outputs * if streams.is_some() { task.steps } else { 1 };
+        let workspace = Workspace::new(task.shape, task.regularization, task.steps, batch);
+        let workspace = if streams.is_some() { workspace.reading_every_step() } else { workspace };
         Run {
             task: *task,
             objective: Objective::new(task.training, task.shape.outputs),
             state,
-            workspace: Workspace::new(task.shape, task.regularization, task.steps, batch)
-                .with_threads(task.threads.unwrap_or_else(|| threads::automatic(task.shape, task.steps, batch))),
+            outputs,
+            workspace: workspace.with_threads(task.threads.unwrap_or_else(|| threads::automatic(task.shape, task.steps, batch))),
             gradients: Params::zeros(task.shape),
             groups: (task.regularization.group_lasso.strength > 0.0).then(|| Groups::new(task.shape)),
             averaging: equal_average::Schedule::new(&task.regularization.swa, task.training.epochs, steps),
             inputs: vec![0.0; batch * task.steps * task.shape.inputs],
-            targets: vec![0.0; batch * task.shape.outputs],
-            d_predictions: vec![0.0; batch * task.shape.outputs],
+            targets: vec![0.0; batch * outputs],
+            d_predictions: vec![0.0; batch * outputs],
         }
     }
 
@@ -161,10 +189,14 @@ impl<'a> Run<'a> {
     fn epoch(&mut self, observer: &mut dyn Observer) -> Result<EpochReport> {
         let Task { training, train, .. } = self.task;
         let epoch = self.state.history.len() + 1;
-        let total = (training.epochs * batch_count(train.count(), training.batch)) as u64;
-        let order = shuffled(train.count(), training.seed, epoch);
+        let total = (training.epochs * steps_of_epoch(train, training.batch)) as u64;
+        // Segments of streams come in their order: what is random about them is where their streams begin.
+        let (order, size) = match train.streams() {
+            None => (shuffled(train.count(), training.seed, epoch), training.batch),
+            Some(streams) => ((0..train.count()).collect(), streams),
+        };
         let (mut sum, mut rate, mut largest) = (0.0, 0.0, 0.0f64);
-        for batch in batches(&order, training.batch) {
+        for batch in batches(&order, size) {
             let warmup = training.warmup as u64;
             let step = self.state.optimizer.steps;
             let step = self.averaging.map_or(step, |averaging| averaging.rate_of(step, warmup));
@@ -199,11 +231,14 @@ impl<'a> Run<'a> {
     fn step(&mut self, epoch: usize, batch: &[usize], rate: f64) -> Result<(f64, f64)> {
         let Task { shape, steps, regularization, training, train, .. } = self.task;
         let inputs = &mut self.inputs[..batch.len() * steps * shape.inputs];
-        let targets = &mut self.targets[..batch.len() * shape.outputs];
+        let targets = &mut self.targets[..batch.len() * self.outputs];
         train.fill(epoch, batch, inputs, targets);
         let params = &mut self.state.params;
+        // Of streams, too, masks of a sequence last for a segment, as in AWD-LSTM (Merity et al., arXiv 1708.02182): kept for a whole stream,
+        // an epoch would meet no more masks than there are streams, each always with the same rows.
         let key = MaskKey { seed: training.seed, step: self.state.optimizer.steps, first_row: 0 };
-        let predictions = self.workspace.forward(params, inputs, Mode::Training(key));
+        let fresh: Vec<bool> = batch.iter().map(|&window| train.is_fresh(epoch, window)).collect();
+        let predictions = self.workspace.forward_carried(params, inputs, Mode::Training(key), &fresh);
         let d_predictions = &mut self.d_predictions[..targets.len()];
         let loss = self.objective.gradient(predictions, targets, d_predictions);
         self.workspace.backward(params, inputs, d_predictions, &mut self.gradients);
@@ -211,7 +246,7 @@ impl<'a> Run<'a> {
         let norm = clip(&mut self.gradients, training.clip);
         if !(loss.is_finite() && norm.is_finite()) {
             let finite = |values: &[f32]| values.iter().all(|v| v.is_finite());
-            let (width, outputs) = (steps * shape.inputs, shape.outputs);
+            let (width, outputs) = (steps * shape.inputs, self.outputs);
             let windows = inputs.chunks(width).zip(targets.chunks(outputs)).zip(batch);
             let broken = windows.into_iter().find(|((x, y), _)| !(finite(x) && finite(y))).map(|(_, &window)| window);
             let what = if loss.is_finite() { "the gradient's norm" } else { "the loss" };
@@ -257,13 +292,19 @@ impl<'a> Run<'a> {
     fn validate(&mut self, epoch: usize) -> Result<f64> {
         let Task { shape, steps, training, validation, .. } = self.task;
         let order: Vec<usize> = (0..validation.count()).collect();
-        let mut sum = 0.0;
-        for batch in batches(&order, training.batch) {
+        let (mut sum, mut count) = (0.0, 0);
+        for batch in batches(&order, validation.streams().unwrap_or(training.batch)) {
             let inputs = &mut self.inputs[..batch.len() * steps * shape.inputs];
-            let targets = &mut self.targets[..batch.len() * shape.outputs];
+            let targets = &mut self.targets[..batch.len() * self.outputs];
             validation.fill(epoch, batch, inputs, targets);
-            let predictions = self.workspace.forward(self.state.evaluated(), inputs, Mode::Evaluation);
-            let loss = self.objective.value(predictions, targets);
+            let fresh: Vec<bool> = batch.iter().map(|&window| validation.is_fresh(epoch, window)).collect();
+            let predictions = self.workspace.forward_carried(self.state.evaluated(), inputs, Mode::Evaluation, &fresh);
+            let (loss, counted) = if validation.streams().is_some() {
+                let counted: Vec<_> = batch.iter().map(|&window| validation.counted(window)).collect();
+                loss_of_counted(&self.objective, (predictions, targets), &counted, (steps, shape.outputs))
+            } else {
+                (self.objective.value(predictions, targets), batch.len())
+            };
             if !loss.is_finite() {
                 let finite = inputs.iter().chain(targets.iter()).all(|v| v.is_finite());
                 let step = self.state.optimizer.steps;
@@ -272,9 +313,10 @@ impl<'a> Run<'a> {
                     self.cause((!finite).then(|| batch[0]), "validation")
                 )));
             }
-            sum += loss * batch.len() as f64;
+            sum += loss * counted as f64;
+            count += counted;
         }
-        Ok(sum / validation.count() as f64)
+        Ok(sum / count.max(1) as f64)
     }
 
     /// The likely cause of a divergence, and its mend.

@@ -4,6 +4,8 @@
 //! starts at zero and the skip alone counts as epoch 0: training begins at the skip's validation error and never ends above it. At the end
 //! the network's part is scaled by the share of it that is best on validation.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use super::batches::Windows;
@@ -53,6 +55,18 @@ pub struct Residual<'a> {
 impl Windows for Residual<'_> {
     fn count(&self) -> usize {
         self.windows.count()
+    }
+
+    fn streams(&self) -> Option<usize> {
+        self.windows.streams()
+    }
+
+    fn is_fresh(&self, epoch: usize, window: usize) -> bool {
+        self.windows.is_fresh(epoch, window)
+    }
+
+    fn counted(&self, window: usize) -> Range<usize> {
+        self.windows.counted(window)
     }
 
     fn fill(&self, epoch: usize, windows: &[usize], inputs: &mut [f32], targets: &mut [f32]) {

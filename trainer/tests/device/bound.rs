@@ -69,11 +69,11 @@ const STEPS: usize = 40;
 /// Runs a network over inputs at their limit; whether states and cells are as defined at every step, and the largest accumulators of
 /// i, f, g, o.
 fn run(network: &QuantizedNetwork) -> (bool, [i64; 4]) {
-    let sketch = Sketch::of::<Int8, Net>(1, &[UNITS], 1, STEPS as u16, 1);
+    let sketch = Sketch::of::<Int8, Net>(1, &[UNITS], 1, STEPS as u16, 1).streamed(1);
     let window = [2.0 * INPUT; STEPS];
     let file = ModelBytes::new(&sketch.pack(Payload::Integer(network), &window));
-    let model = Model::<Int8, Net, 1, STEPS, 1>::load(file.as_slice()).unwrap();
-    let mut session = model.session().unwrap();
+    let model = Model::<Int8, Net, 1, STEPS, 1, 0, embedded_rnn::Streaming>::load(file.as_slice()).unwrap();
+    let mut session = model.session();
     let outcome = definition::run(network, &sketch, &window);
     assert!(outcome.hidden[STEPS - 1][0].iter().all(|h| h.abs() == 2048), "every hidden state reaches its end");
     let mut equal = true;

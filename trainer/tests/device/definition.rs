@@ -2,6 +2,7 @@
 //! weights, accumulators that cannot overflow, the sigmoid's nodes from `f64`.
 
 use embedded_rnn::forecast::Transform;
+use embedded_rnn::image::{Mode, Normalization};
 use embedded_rnn::network::{NormForm, ZoneoutForm};
 use embedded_rnn_trainer::quantize::{
     QuantizedInputNorm, QuantizedLstm, QuantizedNetwork, QuantizedNorm, QuantizedRows, QuantizedSkip,
@@ -266,7 +267,17 @@ pub fn run_with(
     let features = usize::from(shape.features);
     let measured = Measured::of(sketch, window);
     let scaling: Vec<[f32; 2]> = network.inputs.iter().map(|[offset, scale, _]| [*offset, *scale]).collect();
-    let entering = measured.entering(&scaling);
+    let step = network.layers[0].inputs;
+    let streamed = |(index, raw): (usize, &f32)| {
+        // The sample before the step; of the first step its own first one.
+        let before = window[(index / step * step).saturating_sub(features) + index % features];
+        let [offset, scale] = scaling[index % features];
+        (raw - if shape.normalization == Normalization::Last { before } else { offset }) * scale
+    };
+    let entering: Vec<f32> = match shape.mode {
+        Mode::Windowed => measured.entering(&scaling),
+        Mode::Streaming { .. } => window.iter().enumerate().map(streamed).collect(),
+    };
     let encode = |(index, value): (usize, &f32)| {
         let [_, _, limit] = network.inputs[index % features];
         let value = value.max(-limit).min(limit);
@@ -278,7 +289,7 @@ pub fn run_with(
     let mut largest = vec![[0; 4]; network.layers.len()];
     let (mut hidden, mut cells) = (Vec::new(), Vec::new());
     let mut entered: Vec<i64> = Vec::new();
-    for patch in entering.chunks_exact(network.layers[0].inputs) {
+    for patch in entering.chunks_exact(step) {
         let mut x: Vec<i64> = patch.iter().enumerate().map(encode).collect();
         entered.extend(&x);
         for ((layer, state), largest) in network.layers.iter().zip(&mut states).zip(&mut largest) {

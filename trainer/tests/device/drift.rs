@@ -2,7 +2,7 @@
 
 use embedded_rnn::forecast::Model;
 use embedded_rnn::network::{Form, Layer, LstmState, Topology};
-use embedded_rnn::{Dense, Int8, JointNorm, Lstm, Network, Plain, Zoneout};
+use embedded_rnn::{Dense, Int8, JointNorm, Lstm, Network, Plain, Streaming, Zoneout};
 use embedded_rnn_trainer::evaluate::device::ModelBytes;
 use embedded_rnn_trainer::fold::reference::Reference;
 use embedded_rnn_trainer::network::plain::NormForm;
@@ -27,8 +27,10 @@ where
 {
     let built = sketch.build();
     let bytes = ModelBytes::new(&built.file);
-    let model = Model::<Int8, Network<Lstm<1, UNITS, F>, Dense<UNITS, 1, 1>>, 1, LOOKBACK, 1>::load(bytes.as_slice()).unwrap();
-    let mut device = model.session().unwrap();
+    let model =
+        Model::<Int8, Network<Lstm<1, UNITS, F>, Dense<UNITS, 1, 1>>, 1, LOOKBACK, 1, 0, Streaming>::load(bytes.as_slice())
+            .unwrap();
+    let mut device = model.session();
     let mut exact = built.folded.start(&[20.0]);
     let mut errors = Vec::new();
     for stretch in 0..10 {
@@ -65,7 +67,7 @@ where
 #[test]
 fn a_million_steps_do_not_drift() {
     type Net = Network<Lstm<1, UNITS>, Dense<UNITS, 1, 1>>;
-    let sketch = |seed| Sketch::of::<Int8, Net>(seed, &[UNITS], 1, LOOKBACK as u16, 1);
+    let sketch = |seed| Sketch::of::<Int8, Net>(seed, &[UNITS], 1, LOOKBACK as u16, 1).streamed(1);
     let normed = Extras { norm: Some(NormForm::Joint), ..Extras::default() };
     for (name, errors) in [
         ("plain", errors::<Plain>(&sketch(71))),

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use embedded_rnn::forecast::Transform;
-use embedded_rnn::image::{Functions, Normalization, Window};
+use embedded_rnn::image::{Functions, Mode, Normalization, Window};
 use embedded_rnn_trainer::evaluate::device::{DeviceModel, ModelBytes};
 use embedded_rnn_trainer::network::plain::NormForm;
 use embedded_rnn_trainer::regularize::settings::{Reading, Zoneout};
@@ -22,6 +22,7 @@ fn fixtures() -> Vec<(&'static str, Sketch)> {
         layers: 0,
         transform,
         normalization,
+        mode: Mode::Windowed,
     };
     let sketch = |seed, widths: &[usize], window, [cell, hidden]: [f64; 2], reading, numbers| Sketch {
         seed,
@@ -47,8 +48,8 @@ fn fixtures() -> Vec<(&'static str, Sketch)> {
         // The same shape in both arithmetics, without normalization, so that it can stream.
         ("stream-int8", sketch(2, &[7, 5], stream, [0.5, 0.25], Candidate, Numbers::Int8)),
         ("stream-f32", sketch(2, &[7, 5], stream, [0.1, 0.3], Candidate, rational)),
-        // Three plain layers; a session's snapshot is as long as a forecaster's.
-        ("deep-int8", sketch(3, &[4, 3, 3], window(2, 1, 7, 1, 2, Transform::None, None), [0.0; 2], Candidate, Numbers::Int8)),
+        // Three plain layers; a session's snapshot is as long as a forecaster's, see the host's tests.
+        ("deep-int8", sketch(3, &[4, 3, 3], window(2, 1, 10, 1, 2, Transform::None, None), [0.0; 2], Candidate, Numbers::Int8)),
         // The value transforms.
         ("root-int8", sketch(4, &[4], window(1, 1, 6, 3, 2, Transform::Sqrt, Last), [0.25, 0.0], Zoned, Numbers::Int8)),
         ("log-f32", sketch(5, &[6], window(2, 2, 4, 2, 1, Transform::Log, None), [0.0; 2], Candidate, rational)),
@@ -86,6 +87,11 @@ fn fixtures() -> Vec<(&'static str, Sketch)> {
                 quantiles: 5,
                 ..sketch(13, &[4], window(2, 1, 6, 3, 2, Transform::Sqrt, Last), [0.0; 2], Candidate, rational).with_skip(2)
             },
+        ),
+        // Trained as a stream: patches, seen from the sample before them, three steps of warm-up.
+        (
+            "streamed-int8",
+            sketch(14, &[5], window(2, 1, 8, 2, 3, Transform::None, Last), [0.25, 0.5], Candidate, Numbers::Int8).streamed(3),
         ),
     ]
 }

@@ -3,7 +3,7 @@
 use embedded_rnn::arithmetic::{Functions, Libm};
 use embedded_rnn::forecast::Model;
 use embedded_rnn::network::Topology;
-use embedded_rnn::{Dense, Float, Lstm, Network, Rational, Then, Zoneout, ZoneoutCell};
+use embedded_rnn::{Dense, Float, Lstm, Network, Rational, Streaming, Then, Zoneout, ZoneoutCell};
 use embedded_rnn_trainer::evaluate::device::ModelBytes;
 use embedded_rnn_trainer::fold::reference::Reference;
 use embedded_rnn_trainer::regularize::settings::Reading;
@@ -31,17 +31,18 @@ fn largest_difference(device: &[Vec<f64>], reference: &[Vec<f64>]) -> f64 {
 
 /// Streams random samples through a session of the typed network and through the reference; gives the largest difference.
 fn stream<M: Functions, T: Topology<Float<M>>, const F: usize, const P: usize>(sketch: &Sketch) -> f64 {
-    let built = sketch.build();
+    let built = sketch.clone().streamed(1).build();
     let bytes = ModelBytes::new(&built.file);
-    let model = Model::<Float<M>, T, F, P, P>::load(bytes.as_slice()).unwrap();
-    let mut session = model.session().unwrap();
-    let mut state = built.folded.start(&[0.0; F]);
+    let model = Model::<Float<M>, T, F, P, P, 0, Streaming>::load(bytes.as_slice()).unwrap();
+    let mut session = model.session();
     let raw = Random(!sketch.seed).samples(STEPS * P, F);
+    let first: Vec<f64> = raw[..F].iter().map(|v| f64::from(*v)).collect();
+    let mut state = built.folded.start(&first);
     let (mut device, mut reference) = (Vec::new(), Vec::new());
     for patch in raw.chunks_exact(F * P) {
         let samples: &[[f32; F]; P] = patch.as_chunks().0.try_into().unwrap();
         session.step(samples).unwrap();
-        device.push(T::rows(&mut session.forecast()).flatten().map(|y| f64::from(*y)).collect());
+        device.push(T::rows(&mut session.forecast().unwrap()).flatten().map(|y| f64::from(*y)).collect());
         built.folded.step(&mut state, &patch.iter().map(|v| f64::from(*v)).collect::<Vec<_>>());
         reference.push(built.folded.forecast(&state));
     }
@@ -79,6 +80,15 @@ fn both_readings_of_zoneout_stay_within_the_bar() {
         type Two = Then<Lstm<4, 10, Zoneout>, Lstm<10, 6, Zoneout>>;
         assert!(zoned::<Network<Two, Dense<6, 2, 3>>, 2, 2>(&[10, 6], 0.3, reading) <= BAR);
     }
+}
+
+#[test]
+fn streams_seen_from_the_sample_before_stay_within_the_bar() {
+    type Net = Network<Lstm<4, 16, Zoneout>, Dense<16, 1, 6>>;
+    let sketch = Sketch::of::<Float, Net>(9, &[16], 2, 2, 2).with_zoneout(0.1, 0.25, Reading::Candidate).normalized();
+    assert!(stream::<Rational, Net, 2, 2>(&sketch) <= BAR);
+    type Plain = Network<Lstm<3, 12>, Dense<12, 2, 4>>;
+    assert!(stream::<Rational, Plain, 3, 1>(&Sketch::of::<Float, Plain>(10, &[12], 3, 1, 1).normalized()) <= BAR);
 }
 
 #[test]

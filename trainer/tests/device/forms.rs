@@ -14,7 +14,7 @@ use embedded_rnn_trainer::pack::budget;
 use embedded_rnn_trainer::regularize::settings::Reading;
 
 use crate::sketch::{Built, Extras, Random, Sketch};
-use crate::typed::windows_agree;
+use crate::typed::streams_agree;
 
 /// Adds every form to a sketch.
 pub fn all_forms(plain: &Sketch) -> Vec<Sketch> {
@@ -172,7 +172,7 @@ where
     Lstm<11, 6, F>: Layer<N, Input = [N::Activation; 11], Output = [N::Activation; 6]>,
 {
     for per_gate in [false, true] {
-        windows_agree::<N, Stack<F>, 3, 20, 1>(&stack::<N, F>(per_gate));
+        streams_agree::<N, Stack<F>, 3, 20, 1>(&stack::<N, F>(per_gate));
     }
     let built = stack::<N, F>(false).build();
     let bytes = ModelBytes::new(&built.file);

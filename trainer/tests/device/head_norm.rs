@@ -13,7 +13,7 @@ use embedded_rnn_trainer::regularize::settings::Reading;
 
 use crate::forms::contracting;
 use crate::sketch::{Extras, Random, Sketch};
-use crate::typed::windows_agree;
+use crate::typed::streams_agree;
 
 /// A head norm with every form in the cell, with zoneout on h and with removed units.
 fn sketches(plain: &Sketch) -> Vec<Sketch> {
@@ -118,8 +118,8 @@ fn head_is_a_type<N: Number>() {
     type Alone = Network<Lstm<3, 9>, Dense<9, 1, 2, NormHead>>;
     type Normed = Network<Then<Lstm<3, 8, NormA<Zoneout>>, Lstm<8, 5, NormA<Zoneout>>>, Dense<5, 2, 2, NormHead>>;
     let alone = Sketch::of::<N, Alone>(95, &[9], 3, 20, 1).with_extras(Extras { head: true, ..Extras::default() });
-    windows_agree::<N, Alone, 3, 20, 1>(&alone);
-    windows_agree::<N, Alone, 3, 20, 1>(&alone.clone().normalized());
+    streams_agree::<N, Alone, 3, 20, 1>(&alone);
+    streams_agree::<N, Alone, 3, 20, 1>(&alone.clone().normalized());
     let file = alone.build().file;
     let bytes = ModelBytes::new(&file);
     let model = DeviceModel::bind(bytes.as_slice()).unwrap();
@@ -139,7 +139,7 @@ fn head_is_a_type<N: Number>() {
     let normed = Sketch::of::<N, Normed>(96, &[8, 5], 3, 20, 1)
         .with_extras(Extras { head: true, norm: Some(NormForm::A), ..Extras::default() })
         .with_zoneout(0.3, 0.25, Reading::Zoned);
-    windows_agree::<N, Normed, 3, 20, 1>(&normed);
+    streams_agree::<N, Normed, 3, 20, 1>(&normed);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use embedded_rnn_trainer::regularize::settings::Reading;
 use crate::definition_f32;
 use crate::integer::equals_definition;
 use crate::sketch::{Extras, Random, Sketch};
-use crate::typed::windows_agree;
+use crate::typed::{streams_agree, windows_agree};
 
 type Three = Network<Lstm<6, 11>, Quantiles<Dense<11, 2, 5>, 3>>;
 type Five = Network<Lstm<6, 11, Zoneout>, Quantiles<Dense<11, 2, 5, NormHead>, 5>>;
@@ -33,12 +33,12 @@ fn skipping<N: Linear>(seed: u64) -> Sketch {
 
 #[test]
 fn types_and_run_time_shapes_give_the_same_bits() {
-    windows_agree::<Int8, Three, 3, 8, 2>(&three::<Int8>(1));
-    windows_agree::<Int8, Five, 3, 8, 2>(&five::<Int8>(2).normalized());
+    streams_agree::<Int8, Three, 3, 8, 2>(&three::<Int8>(1));
+    streams_agree::<Int8, Five, 3, 8, 2>(&five::<Int8>(2).normalized());
     windows_agree::<Int8, Skipping, 3, 8, 2>(&skipping::<Int8>(3).normalized());
     windows_agree::<Int8<RowMajor>, Skipping, 3, 8, 2>(&skipping::<Int8<RowMajor>>(4));
-    windows_agree::<Int8<PackedPair, Cell16>, Three, 3, 8, 2>(&three::<Int8<PackedPair, Cell16>>(5).normalized());
-    windows_agree::<Float, Five, 3, 8, 2>(&five::<Float>(6));
+    streams_agree::<Int8<PackedPair, Cell16>, Three, 3, 8, 2>(&three::<Int8<PackedPair, Cell16>>(5).normalized());
+    streams_agree::<Float, Five, 3, 8, 2>(&five::<Float>(6));
     windows_agree::<Float<Libm>, Skipping, 3, 8, 2>(&skipping::<Float<Libm>>(7).normalized());
 }
 

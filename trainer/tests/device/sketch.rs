@@ -5,7 +5,7 @@ use std::path::Path;
 use embedded_rnn::arithmetic::Number;
 use embedded_rnn::forecast::Transform;
 use embedded_rnn::image::{
-    Arithmetic, Functions, Interval, Layout, Manifest, Normalization, Provenance, Series, Window, forecast_checksum,
+    Arithmetic, Functions, Interval, Layout, Manifest, Mode, Normalization, Provenance, Series, Window, forecast_checksum,
 };
 use embedded_rnn::network::Topology;
 use embedded_rnn_trainer::config::Rounding;
@@ -167,6 +167,7 @@ impl Sketch {
             layers: T::DEPTH,
             transform: Transform::None,
             normalization: Normalization::None,
+            mode: Mode::Windowed,
         };
         Sketch {
             seed,
@@ -275,6 +276,11 @@ impl Sketch {
         entering.collect()
     }
 
+    /// The same as a stream that is warm after so many steps.
+    pub fn streamed(self, warmup: u32) -> Self {
+        Sketch { window: Window { mode: Mode::Streaming { warmup }, ..self.window }, ..self }
+    }
+
     /// Weights as training leaves them in size: hidden states, which are small, weigh more than inputs, so that a signal reaches the
     /// head through several layers.
     fn network(&self, random: &mut Random) -> PlainNetwork {
@@ -349,6 +355,7 @@ impl Sketch {
             inputs: vec![scaler; self.window.features.into()],
             targets: vec![scaler; self.window.targets.into()],
             normalization,
+            streaming: self.window.mode != Mode::Windowed,
         }
     }
 
@@ -360,7 +367,7 @@ impl Sketch {
         let (network, _) = fold(&alone, regularization, &self.scalers(), Target::Integer).unwrap();
         let raw = Random(!self.seed).samples(STEPS * usize::from(self.window.patch), self.window.features.into());
         let samples = self.entering(&raw);
-        let mut state = network.start(&samples[samples.len() - network.features()..]);
+        let mut state = network.start_of(&samples);
         let top = self.widths.len() - 1;
         let mut step = |x| {
             network.step(&mut state, x);
@@ -414,6 +421,20 @@ impl Sketch {
 
     /// The file of a payload of this sketch's shape.
     pub fn pack(&self, payload: Payload<'_>, test_window: &[f32]) -> Vec<u8> {
+        let checksum = |file: &[u8]| {
+            let bytes = ModelBytes::new(file);
+            let mut first = DeviceModel::open(&bytes, Path::new("sketch")).unwrap();
+            forecast_checksum(&first.spread(&first.test_window()).unwrap())
+        };
+        self.pack_as(payload, test_window, checksum)
+    }
+
+    /// The same with a self-test that fails, for files that no reader takes.
+    pub fn pack_only(&self, payload: Payload<'_>, test_window: &[f32]) -> Vec<u8> {
+        self.pack_as(payload, test_window, |_| 0)
+    }
+
+    fn pack_as(&self, payload: Payload<'_>, test_window: &[f32], checksum: impl Fn(&[u8]) -> u32) -> Vec<u8> {
         let classes = self.class_names();
         let manifest = Manifest {
             // Both are set by the payload.
@@ -439,9 +460,7 @@ impl Sketch {
         let intervals = (self.quantiles > 1).then_some(IntervalTable { levels: &levels, widening: &widening });
         let least_deviations = &self.least_deviations();
         let description = Description { manifest, least_deviations, test_samples, intervals, test_checksum: 0 };
-        let first = ModelBytes::new(&pack(payload, &description).unwrap());
-        let mut first = DeviceModel::open(&first, Path::new("sketch")).unwrap();
-        let test_checksum = forecast_checksum(&first.spread(&first.test_window()).unwrap());
+        let test_checksum = checksum(&pack(payload, &description).unwrap());
         pack(payload, &Description { test_checksum, ..description }).unwrap()
     }
 }

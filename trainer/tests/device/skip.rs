@@ -2,11 +2,12 @@
 //! and harmless where a file lies about it.
 
 use embedded_rnn::arithmetic::{Libm, Micromath};
-use embedded_rnn::forecast::{Model, SessionError};
+use embedded_rnn::forecast::Model;
 use embedded_rnn::image::{Arithmetic, Dimension, HEADER_LENGTH, Header, LoadError, RecordKind, checksum};
 use embedded_rnn::{Cell16, Dense, Float, Int8, Lstm, Network, NormHead, PackedPair, RowMajor, Skip, Then, Zoneout};
 use embedded_rnn_trainer::evaluate::device::{DeviceModel, ModelBytes};
 use embedded_rnn_trainer::fold::reference::Reference;
+use embedded_rnn_trainer::pack::Payload;
 use embedded_rnn_trainer::regularize::settings::Reading;
 
 use crate::integer::equals_definition;
@@ -107,13 +108,21 @@ fn floats_are_as_defined() {
     }
 }
 
+/// Its type does not compile as a stream's, and a file that pretends to be one is refused where types are known at run time only.
 #[test]
-fn a_session_is_refused() {
-    let built = one::<Int8>(31).build();
-    let bytes = ModelBytes::new(&built.file);
-    let model = Model::<Int8, One, 1, 16, 2>::load(bytes.as_slice()).unwrap();
-    assert_eq!(model.session().unwrap_err(), SessionError::Skip);
-    assert!(SessionError::Skip.to_string().contains("use a forecaster"));
+fn a_stream_has_no_skip() {
+    let windowed = one::<Int8>(31).build();
+    let mut streaming = one::<Int8>(31).streamed(1);
+    streaming.skip = 0;
+    let network = windowed.quantized.unwrap();
+    let length = usize::from(streaming.window.lookback);
+    let sound = ModelBytes::new(&streaming.build().file);
+    assert!(DeviceModel::bind(sound.as_slice()).is_ok());
+    let file = streaming.pack_only(Payload::Integer(&network), &vec![20.0; length]);
+    let bytes = ModelBytes::new(&file);
+    let found = RecordKind::Skip as u16;
+    let refused = LoadError::Record { expected: RecordKind::SelfTest, found };
+    assert_eq!(DeviceModel::bind(bytes.as_slice()).map(|_| ()).unwrap_err(), refused);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use embedded_rnn::arithmetic::Number;
 use embedded_rnn::forecast::Transform;
-use embedded_rnn::image::Normalization;
+use embedded_rnn::image::{Mode, Normalization};
 use embedded_rnn::{Cell16, Dense, Float, Int8, Libm, Lstm, Network, PackedPair, RowMajor, Then};
 use embedded_rnn_trainer::evaluate::device::{DeviceModel, ModelBytes};
 use embedded_rnn_trainer::fold::FoldedLstm;
@@ -114,6 +114,10 @@ fn read_front<'f>(file: &'f [u8], sketch: &Sketch, arithmetic: &[u8]) -> (Reader
     assert_eq!(reader.varint(), number as u64);
     if let Normalization::Seasonal { season } = window.normalization {
         assert_eq!(reader.varint(), u64::from(season));
+    }
+    match window.mode {
+        Mode::Windowed => assert_eq!(reader.varint(), 0),
+        Mode::Streaming { warmup } => assert_eq!((reader.varint(), reader.varint()), (1, warmup.into())),
     }
     assert_eq!(reader.string(), sketch.class_names());
     assert_eq!([reader.string(), reader.string(), reader.string()], ["a\nb\nc\n", "", "degrees"]);
@@ -363,6 +367,8 @@ fn sketches<N: Number>() -> (Vec<Sketch>, Vec<Sketch>) {
         plain.clone().with_extras(Extras { head: true, ..Extras::default() }),
         plain.clone().with_skip(3),
         Sketch { quantiles: 3, ..plain.clone() },
+        plain.clone().with_zoneout(0.3, 0.6, Reading::Zoned).normalized().streamed(300),
+        Sketch { quantiles: 3, ..plain.clone().streamed(1) },
         Sketch { quantiles: 5, ..plain.clone().with_skip(2).normalized() },
         plain.clone().with_extras(Extras { head: true, ..Extras::default() }).with_skip(2).normalized(),
         plain.clone().classifier(8).normalized(),

@@ -2,8 +2,9 @@
 
 use embedded_rnn::arithmetic::{ACTIVATION_ONE, Libm, Micromath, Number};
 use embedded_rnn::forecast::Model;
+use embedded_rnn::image::Normalization;
 use embedded_rnn::network::{Layer, Topology};
-use embedded_rnn::{Cell16, Dense, Float, Int8, Lstm, Network, PackedPair, RowMajor, Then, Zoneout, ZoneoutCell};
+use embedded_rnn::{Cell16, Dense, Float, Int8, Lstm, Network, PackedPair, RowMajor, Streaming, Then, Zoneout, ZoneoutCell};
 use embedded_rnn_trainer::evaluate::device::{DeviceModel, ModelBytes};
 use embedded_rnn_trainer::regularize::settings::Reading;
 
@@ -23,7 +24,7 @@ fn windows(seed: u64, length: usize, features: usize) -> Vec<Vec<f32>> {
     all
 }
 
-/// Forecasts of windows: a forecaster of the typed network, a session of it where there can be one, and the network at run time.
+/// Forecasts of windows: a forecaster of the typed network, and the network at run time.
 pub fn windows_agree<N: Number, T: Topology<N>, const F: usize, const L: usize, const P: usize>(sketch: &Sketch) {
     let bytes = ModelBytes::new(&sketch.build().file);
     forecasters_agree::<N, T, F, L, P, 0>(sketch, &bytes);
@@ -62,17 +63,41 @@ pub fn forecasters_agree<N: Number, T: Topology<N>, const F: usize, const L: usi
     }
 }
 
+/// The same, and streams of a network without a skip: a session of the typed network, and the network at run time. Without normalization a
+/// stream from the zero state is a window.
+pub fn streams_agree<N: Number, T: Topology<N>, const F: usize, const L: usize, const P: usize>(sketch: &Sketch) {
+    windows_agree::<N, T, F, L, P>(sketch);
+    let (streaming, windowed) = (sketch.clone().streamed(1).build(), sketch.build());
+    let [bytes, windowed] = [streaming, windowed].map(|built| ModelBytes::new(&built.file));
+    let model = Model::<N, T, F, L, P, 0, Streaming>::load(bytes.as_slice()).unwrap();
+    model.self_test().unwrap();
+    let mut dynamic = DeviceModel::bind(bytes.as_slice()).unwrap();
+    assert!(dynamic.self_test() && dynamic.is_streaming());
+    let mut windowed = DeviceModel::bind(windowed.as_slice()).unwrap();
+    for (number, window) in windows(sketch.seed, L, F).iter().enumerate() {
+        let mut session = model.session();
+        window.as_chunks().0.iter().for_each(|sample| session.push(sample).unwrap());
+        let said = bits(T::quantile_rows(&mut session.quantiles().unwrap()).flatten().map(|y| &*y));
+        dynamic.clamped = 0;
+        assert_eq!(said, bits(&dynamic.spread(window).unwrap()), "{:?}, stream {number}", sketch.widths);
+        assert_eq!(u64::from(session.clamped()), dynamic.clamped, "{:?}, stream {number}", sketch.widths);
+        if sketch.window.normalization == Normalization::None {
+            assert_eq!(said, bits(&windowed.spread(window).unwrap()), "{:?}, window {number}", sketch.widths);
+        }
+    }
+}
+
 fn integer_windows_agree<N: Number>() {
     type Plain = Network<Lstm<2, 11>, Dense<11, 1, 5>>;
     let sketch = Sketch::of::<N, Plain>(1, &[11], 1, 16, 2);
-    windows_agree::<N, Plain, 1, 16, 2>(&sketch);
-    windows_agree::<N, Plain, 1, 16, 2>(&sketch.normalized());
+    streams_agree::<N, Plain, 1, 16, 2>(&sketch);
+    streams_agree::<N, Plain, 1, 16, 2>(&sketch.normalized());
     type Cell = Network<Then<Lstm<3, 8, ZoneoutCell>, Lstm<8, 13, ZoneoutCell>>, Dense<13, 3, 2>>;
     type Both = Network<Then<Lstm<3, 8, Zoneout>, Lstm<8, 13, Zoneout>>, Dense<13, 3, 2>>;
     for reading in [Reading::Candidate, Reading::Zoned] {
         let sketch = Sketch::of::<N, Cell>(2, &[8, 13], 3, 12, 1);
-        windows_agree::<N, Cell, 3, 12, 1>(&sketch.clone().with_zoneout(0.4, 0.0, reading));
-        windows_agree::<N, Both, 3, 12, 1>(&sketch.with_zoneout(0.4, 0.6, reading).normalized());
+        streams_agree::<N, Cell, 3, 12, 1>(&sketch.clone().with_zoneout(0.4, 0.0, reading));
+        streams_agree::<N, Both, 3, 12, 1>(&sketch.with_zoneout(0.4, 0.6, reading).normalized());
     }
 }
 
@@ -87,14 +112,14 @@ fn windows_agree_in_integers() {
 #[test]
 fn windows_agree_in_floats() {
     type Plain = Network<Lstm<2, 11>, Dense<11, 1, 5>>;
-    windows_agree::<Float, Plain, 1, 16, 2>(&Sketch::of::<Float, Plain>(3, &[11], 1, 16, 2));
-    windows_agree::<Float<Libm>, Plain, 1, 16, 2>(&Sketch::of::<Float<Libm>, Plain>(3, &[11], 1, 16, 2).normalized());
-    windows_agree::<Float<Micromath>, Plain, 1, 16, 2>(&Sketch::of::<Float<Micromath>, Plain>(3, &[11], 1, 16, 2));
+    streams_agree::<Float, Plain, 1, 16, 2>(&Sketch::of::<Float, Plain>(3, &[11], 1, 16, 2));
+    streams_agree::<Float<Libm>, Plain, 1, 16, 2>(&Sketch::of::<Float<Libm>, Plain>(3, &[11], 1, 16, 2).normalized());
+    streams_agree::<Float<Micromath>, Plain, 1, 16, 2>(&Sketch::of::<Float<Micromath>, Plain>(3, &[11], 1, 16, 2));
     type Both = Network<Then<Lstm<3, 8, Zoneout>, Lstm<8, 13, Zoneout>>, Dense<13, 3, 2>>;
     for reading in [Reading::Candidate, Reading::Zoned] {
         let sketch = Sketch::of::<Float, Both>(4, &[8, 13], 3, 12, 1).with_zoneout(0.4, 0.6, reading);
-        windows_agree::<Float, Both, 3, 12, 1>(&sketch);
-        windows_agree::<Float, Both, 3, 12, 1>(&sketch.normalized());
+        streams_agree::<Float, Both, 3, 12, 1>(&sketch);
+        streams_agree::<Float, Both, 3, 12, 1>(&sketch.normalized());
     }
 }
 
@@ -103,11 +128,11 @@ fn stream_agrees<N: Number>(value: fn(N::Activation) -> f64) {
     type Layers = Then<Lstm<2, 9, Zoneout>, Lstm<9, 6, Zoneout>>;
     type Net = Network<Layers, Dense<6, 1, 2>>;
     const STEPS: usize = 5_000;
-    let sketch = Sketch::of::<N, Net>(5, &[9, 6], 2, STEPS as u16, 1).with_zoneout(0.2, 0.3, Reading::Candidate);
+    let sketch = Sketch::of::<N, Net>(5, &[9, 6], 2, STEPS as u16, 1).with_zoneout(0.2, 0.3, Reading::Candidate).streamed(1);
     let built = sketch.build();
     let bytes = ModelBytes::new(&built.file);
-    let model = Model::<N, Net, 2, STEPS, 1>::load(bytes.as_slice()).unwrap();
-    let mut session = model.session().unwrap();
+    let model = Model::<N, Net, 2, STEPS, 1, 0, Streaming>::load(bytes.as_slice()).unwrap();
+    let mut session = model.session();
     let samples = Random(6).samples(STEPS, 2);
     let dynamic = DeviceModel::bind(bytes.as_slice()).unwrap().hidden_states(&samples).unwrap();
     assert_eq!(dynamic.len(), STEPS);

@@ -66,6 +66,7 @@ pub fn pack(shape: &Shape, random: &mut Random, window: &[f32], checksum_of_fore
             layers: shape.layers.len() as u16,
             transform: shape.transform,
             normalization: shape.normalization,
+            mode: embedded_rnn::image::Mode::Windowed,
         },
         classes: "",
         series: Series { columns: "", time: "", unit: "", interval: Interval::Unknown },

@@ -126,6 +126,10 @@ impl Reference for FoldedNetwork {
         self.layers.iter().map(|layer| layer.weights.hidden).collect()
     }
 
+    fn is_streaming(&self) -> bool {
+        self.streaming
+    }
+
     fn step(&self, state: &mut State, x: &[f64]) {
         let features = self.features();
         let scaled = x.iter().enumerate().map(|(index, z)| {
@@ -137,6 +141,9 @@ impl Reference for FoldedNetwork {
             (z - offset) * scaler.scale
         });
         let input: Vec<f64> = scaled.collect();
+        if self.streaming {
+            state.last.copy_from_slice(&x[x.len() - features..]);
+        }
         if self.skip.is_some() {
             state.window.extend(&input);
         }

@@ -97,6 +97,9 @@ impl MeanNetwork {
             (z - offset) / scaler.deviation
         });
         let normalized: Vec<f64> = normalized.collect();
+        if self.scalers.streaming {
+            state.last.copy_from_slice(&x[x.len() - features..]);
+        }
         let mut input: Vec<f64> = normalized.iter().map(|x| self.keep.input * x).collect();
         if self.skip.is_some() {
             state.window.extend(normalized);
@@ -119,6 +122,10 @@ impl Reference for MeanNetwork {
 
     fn widths(&self) -> Vec<usize> {
         self.layers.iter().map(|layer| layer.hidden).collect()
+    }
+
+    fn is_streaming(&self) -> bool {
+        self.scalers.streaming
     }
 
     fn step(&self, state: &mut State, x: &[f64]) {

@@ -25,7 +25,7 @@ pub struct LayerState {
 pub struct State {
     /// First to last.
     pub layers: Vec<LayerState>,
-    /// `[F]`; the values that per-window normalization subtracts, unused without it.
+    /// `[F]`; the values that normalization by the last value subtracts, unused without it.
     pub last: Vec<f64>,
     /// What has entered so far, normalized as the first layer's input is, but before its mask; kept where there is a linear skip.
     pub window: Vec<f64>,
@@ -51,17 +51,27 @@ pub trait Reference {
     /// The forecast from the latest step, `[targets][horizon]`.
     fn forecast(&self, state: &State) -> Vec<f64>;
 
-    /// The zero state; `last` `[F]` is what per-window normalization subtracts.
+    /// Whether the network is run as a stream.
+    fn is_streaming(&self) -> bool;
+
+    /// The zero state before a window or a stretch of a stream, `[samples][F]`.
+    fn start_of(&self, samples: &[f64]) -> State {
+        let features = self.features();
+        let last = if self.is_streaming() { &samples[..features] } else { &samples[samples.len() - features..] };
+        self.start(last)
+    }
+
+    /// The zero state; `last` `[F]` is what normalization by the last value subtracts: of a window its last sample, of a stream its first.
     fn start(&self, last: &[f64]) -> State {
         let layers = self.widths().into_iter().map(|units| LayerState { h: vec![0.0; units], c: vec![0.0; units] });
         State { layers: layers.collect(), last: last.to_vec(), window: Vec::new() }
     }
 
-    /// The forecast from a whole window, `[samples][F]`, started from the zero state and normalized by its last sample.
+    /// The forecast from a whole window or stretch of a stream, `[samples][F]`, started from the zero state.
     ///
     /// The window holds a whole number of steps; samples after the last whole step would be left out.
     fn forecast_window(&self, window: &[f64]) -> Vec<f64> {
-        let mut state = self.start(&window[window.len() - self.features()..]);
+        let mut state = self.start_of(window);
         for x in window.chunks_exact(self.step_inputs()) {
             self.step(&mut state, x);
         }
