@@ -176,7 +176,13 @@ impl<
 
     /// The name of a class, counted from 0 as [`Scores::class`](super::Scores::class) does; `None` where there is no such class.
     pub fn class_name(&self, class: usize) -> Option<&'m str> {
-        self.classes.split_terminator('\n').nth(class)
+        // By bytes: the standard library's search within a string can panic as far as the linker knows.
+        let mut names = self.classes;
+        let end = |names: &str| names.bytes().position(|byte| byte == b'\n');
+        for _ in 0..class {
+            names = names.get(end(names)? + 1..)?;
+        }
+        names.get(..end(names)?)
     }
 
     /// Whether a forecast has the checksum that the file promises of its own window.

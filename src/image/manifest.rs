@@ -288,7 +288,7 @@ impl<'m> Manifest<'m> {
 
     /// How many classes there are: 0 of a forecaster, at least 2 of a classifier. Names that are not each ended are refused.
     pub fn class_count(&self) -> Result<u16, LoadError> {
-        let ended = self.classes.is_empty() || self.classes.ends_with('\n');
+        let ended = self.classes.is_empty() || self.classes.as_bytes().last() == Some(&b'\n');
         let count = self.classes.bytes().filter(|byte| *byte == b'\n').count();
         u16::try_from(count).ok().filter(|count| ended && *count != 1).ok_or(LoadError::Manifest)
     }

@@ -1,8 +1,9 @@
 //! From a trained network to a proven model file: fold, quantize, pack, and measure the file through the device crate.
 
+mod classes;
+
 use std::path::{Path, PathBuf};
 
-use embedded_rnn::forecast::largest;
 use embedded_rnn::image::{
     Arithmetic, Functions, Interval, Layout, Manifest, Mode, Normalization, Provenance, Series, forecast_checksum,
 };
@@ -268,31 +269,6 @@ pub fn agreement(device: &[Vec<f32>], float: &[Vec<f64>], deviations: &[f64]) ->
     (sum / count.max(1) as f64).sqrt()
 }
 
-/// In which units a difference of forecasts is told: the targets' deviations, or those that each logit has in these windows.
-fn deviations(dataset: &Dataset, float: &[Vec<f64>]) -> Vec<f64> {
-    if dataset.classes().is_empty() {
-        return target_deviations(dataset);
-    }
-    let deviation = |class: usize| {
-        let logits = || float.iter().map(|logits| logits[class]);
-        let mean = logits().sum::<f64>() / float.len() as f64;
-        // A logit that never moves is told in its own unit.
-        match (logits().map(|logit| (logit - mean).powi(2)).sum::<f64>() / float.len() as f64).sqrt() {
-            0.0 => 1.0,
-            deviation => deviation,
-        }
-    };
-    (0..dataset.classes().len()).map(deviation).collect()
-}
-
-/// The share of windows of which both sides' logits give the same class.
-fn class_agreement(device: &[Vec<f32>], float: &[Vec<f64>]) -> f64 {
-    // As the device does, the lowest of equals.
-    let class = |logits: &[f64]| (0..logits.len()).rev().max_by(|a, b| logits[*a].total_cmp(&logits[*b]));
-    let equal = device.iter().zip(float).filter(|(device, float)| Some(largest(device)) == class(float)).count();
-    equal as f64 / device.len().max(1) as f64
-}
-
 /// Text that the manifest borrows.
 struct Texts {
     classes: String,
@@ -418,6 +394,7 @@ pub fn export_for(trained: &Trained<'_>, format: Format, core: Core, file_name: 
         test_checksum: 0,
     };
     let float = float_forecasts(&folded, dataset, &validation);
+    let deviations = if dataset.classes().is_empty() { target_deviations(dataset) } else { classes::deviations(&float) };
     let transformed = transformed(dataset, &validation);
     let measure = |payload: Payload<'_>| -> Result<Measured> {
         let bytes = ModelBytes::new(&pack(payload, &first)?);
@@ -426,8 +403,8 @@ pub fn export_for(trained: &Trained<'_>, format: Format, core: Core, file_name: 
         let forecasts = validation.iter().map(|window| model.forecast(window)).collect::<std::result::Result<Vec<_>, _>>();
         let forecasts = forecasts.map_err(refused)?;
         Ok(Measured {
-            agreement: agreement(&forecasts, &float, &deviations(dataset, &float)),
-            classes: model.is_classifier().then(|| class_agreement(&forecasts, &float)),
+            agreement: agreement(&forecasts, &float, &deviations),
+            classes: model.is_classifier().then(|| classes::agreement(&forecasts, &float)),
             hidden: hidden_rmse(&mut model, &folded, &validation, &transformed).map_err(refused)?,
             clamped: model.clamped,
         })

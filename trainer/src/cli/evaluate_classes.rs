@@ -36,7 +36,11 @@ pub fn run(device: &mut DeviceModel<'_>, args: &Args, output: &Output) -> Result
     test.warnings().iter().for_each(|warning| output.warn(warning));
     let report = Report { model: &args.model, data: &args.data, arithmetic: manifest.arithmetic.name(), held_back, test };
     output.finish(&report, || {
-        let rows = if held_back { "the test rows, held back from training" } else { "all rows" };
+        let rows = match (held_back, args.train) {
+            (true, _) => "the test rows, held back from training",
+            (false, Some(_)) => "all rows but those that the most common class was counted in",
+            (false, None) => "all rows",
+        };
         let windows = counted(report.test.windows, "window");
         format!("{}: {rows}\n{windows}, each told the class of its newest row\n{}", report.data.display(), report.test.table())
     })

@@ -1,8 +1,9 @@
 //! What types cannot say: which values of the settings make sense, alone and together.
 
+mod classes;
 mod regularization;
 
-use super::{Config, Data, Fold, Loss, Network, Normalization, Split};
+use super::{Config, Fold, Loss, Network, Normalization, Split};
 use crate::error::{Error, Result};
 use crate::network::plain::NormForm;
 
@@ -80,7 +81,7 @@ fn columns(config: &Config) -> Check {
     let targets = data.target.to_vec();
     let features = data.features.to_vec();
     if let Some(label) = &data.label {
-        label_check(data, label, &targets, &features)?;
+        classes::label(data, label, &targets, &features)?;
     } else if targets.is_empty() {
         return refuse("data.target", "data.target names no column: name at least one to forecast".into());
     }
@@ -118,32 +119,6 @@ fn columns(config: &Config) -> Check {
             "data.season",
             "data.season = 0 is no season: give its samples, or leave the key out to have it found".into(),
         );
-    }
-    Ok(())
-}
-
-/// A column of labels is no column of values, and either values are forecast or classes told.
-fn label_check(data: &Data, label: &str, targets: &[String], features: &[String]) -> Check {
-    const KEY: &str = "data.label";
-    if label.trim().is_empty() || label.contains(['\n', '\r']) {
-        return refuse(KEY, format!("{KEY} = {label:?} is no column's name: use the header of the column of classes"));
-    }
-    if !targets.is_empty() {
-        let mend = "a model forecasts values or tells classes: take one of them out";
-        return refuse("data.target", format!("data.target and {KEY} are both given, and {mend}"));
-    }
-    if features.is_empty() {
-        return refuse(
-            "data.features",
-            format!("data.features names no column, and a window's class is told by them: name at least one beside {KEY}"),
-        );
-    }
-    for (key, named) in
-        [("data.features", features.iter().any(|name| name == label)), ("data.time", data.time.as_deref() == Some(label))]
-    {
-        if named {
-            return refuse(KEY, format!("{KEY} = \"{label}\" is what {key} names too: give it one role"));
-        }
     }
     Ok(())
 }
@@ -383,7 +358,7 @@ fn training(config: &Config) -> Check {
     let training = &config.training;
     positive("training.delta", training.delta)?;
     quantiles(training.loss, &training.quantiles)?;
-    classes(config)?;
+    classes::loss(config)?;
     count("training.epochs", training.epochs, 1_000_000)?;
     count("training.batch", training.batch, 65_536)?;
     positive("training.learning_rate", training.learning_rate)?;
@@ -391,30 +366,6 @@ fn training(config: &Config) -> Check {
     // TOML's integers are signed.
     if i64::try_from(training.seed).is_err() {
         return refuse("training.seed", format!("training.seed = {} is too large: use at most {}", training.seed, i64::MAX));
-    }
-    Ok(())
-}
-
-/// Labels and the cross-entropy belong together.
-fn classes(config: &Config) -> Check {
-    let (loss, label) = (config.training.loss, config.data.label.is_some());
-    if label && loss != Loss::CrossEntropy {
-        return refuse(
-            "training.loss",
-            "training.loss is of values, and data.label asks for classes: set it to \"cross-entropy\"".into(),
-        );
-    }
-    if !label && loss == Loss::CrossEntropy {
-        return refuse(
-            "training.loss",
-            "training.loss = \"cross-entropy\" is of classes: name their column with data.label, or choose another loss".into(),
-        );
-    }
-    if !label && !config.training.class_weights.is_none() {
-        return refuse(
-            "training.class_weights",
-            "training.class_weights is of classes, and there are none: name their column with data.label, or leave it out".into(),
-        );
     }
     Ok(())
 }

@@ -81,6 +81,14 @@ impl Dataset {
                 scaler.columns.len()
             )));
         }
+        if partition.origins(Part::Test, window.lookback, window.horizon).is_empty() && series.labels.is_some() {
+            return Err(Error::input(format!(
+                "{}: {} rows are too few to test on: lookback {} needs as many, beside the rows that baselines are fitted on",
+                series.path.display(),
+                series.rows(),
+                window.lookback
+            )));
+        }
         if partition.origins(Part::Test, window.lookback, window.horizon).is_empty() {
             return Err(Error::input(format!(
                 "{}: {} rows are too few to test on: lookback {} and horizon {} need {} and the rows that baselines are fitted on",

@@ -105,17 +105,23 @@ fn case<N: Number, T: Topology<N>, const FEATURES: usize, const LOOKBACK: usize,
             Ok(()) => forecasts.extend(forecaster.quantiles().ok().map(values)),
         }
     }
+    let said = match T::CLASSES {
+        0 => format!(
+            "/// Columns forecast.\npub const TARGETS: usize = {};\n\
+             /// Samples forecast.\npub const HORIZON: usize = {};\n",
+            T::TARGETS,
+            T::HORIZON
+        ),
+        classes => format!("/// Classes.\npub const CLASSES: usize = {classes};\n"),
+    };
     let snippet = format!(
         "use embedded_rnn::*;\n\
          /// The model's type.\npub type Model<'m> = embedded_rnn::Model<'m, {type_of_model}>;\n\
          /// Columns of a sample.\npub const FEATURES: usize = {FEATURES};\n\
          /// Samples in a window.\npub const LOOKBACK: usize = {LOOKBACK};\n\
          /// Network steps of a forecast.\npub const STEPS: usize = {};\n\
-         /// Columns forecast.\npub const TARGETS: usize = {};\n\
-         /// Samples forecast.\npub const HORIZON: usize = {};\n",
+         {said}",
         LOOKBACK / PATCH,
-        T::TARGETS,
-        T::HORIZON
     );
     Case { name, model: bytes, snippet, series, window, expected, forecasts, refused }
 }
@@ -207,6 +213,7 @@ fn int8() -> Case {
         normalization: Normalization::None,
         skip: 0,
         quantiles: 1,
+        classes: 0,
     };
     case!("int8", shape, Int8, Network<Then<Lstm<6, 20, Zoneout>, Lstm<20, 11, Plain>>, Dense<11, 2, 5>>, 2, 24, 3)
 }
@@ -230,6 +237,7 @@ fn float() -> Case {
         normalization: Normalization::Last,
         skip: 0,
         quantiles: 1,
+        classes: 0,
     };
     case!("f32", shape, Float<Rational>, Network<Lstm<2, 9, ZoneoutCell>, Dense<9, 1, 4>>, 1, 16, 2)
 }
@@ -264,6 +272,7 @@ fn f32_with_libm_and_zoneout() {
         normalization: Normalization::Last,
         skip: 0,
         quantiles: 1,
+        classes: 0,
     };
     same_bits(&case!("libm", shape, Float<Libm>, Network<Lstm<1, 7, Zoneout>, Dense<7, 1, 3>>, 1, 12, 1), m4());
 }
@@ -285,6 +294,7 @@ fn int8_with_layer_norm_in_every_form() {
         normalization: Normalization::Last,
         skip: 0,
         quantiles: 1,
+        classes: 0,
     };
     same_bits(
         &case!(
@@ -322,6 +332,7 @@ fn f32_with_layer_norm_in_every_form() {
         normalization: Normalization::Last,
         skip: 0,
         quantiles: 1,
+        classes: 0,
     };
     same_bits(
         &case!(
@@ -417,6 +428,7 @@ fn int8_with_a_linear_skip() {
         normalization: Normalization::Last,
         skip: 3,
         quantiles: 1,
+        classes: 0,
     };
     same_bits(&case!("int8-skip", shape, Int8, Network<Lstm<6, 10, ZoneoutCell>, Dense<10, 2, 5>, Skip<48, 3>>, 2, 24, 3), m4());
 }
@@ -436,6 +448,7 @@ fn f32_with_a_linear_skip_beside_a_head_behind_layer_norm() {
         normalization: Normalization::None,
         skip: 2,
         quantiles: 1,
+        classes: 0,
     };
     same_bits(
         &case!("f32-skip", shape, Float<Rational>, Network<Lstm<2, 6>, Dense<6, 1, 4, NormHead>, Skip<16, 2>>, 1, 16, 2),
@@ -459,6 +472,7 @@ fn quantiles_and_their_widened_intervals() {
         normalization: Normalization::Last,
         skip: 0,
         quantiles: 5,
+        classes: 0,
     };
     let int8 = Shape {
         arithmetic: <Int8>::ARITHMETIC,
@@ -484,6 +498,41 @@ fn quantiles_and_their_widened_intervals() {
         3
     );
     for case in [float, int8] {
+        same_bits(&case, m4());
+        same_bits(&case, boards::find("qemu-m0").unwrap());
+    }
+}
+
+/// A classifier's logits, in both arithmetics, on a core with and one without an FPU.
+#[test]
+fn logits_of_classes() {
+    let int8 = Shape {
+        arithmetic: <Int8>::ARITHMETIC,
+        layers: &[(10, CellForm::ZONEOUT_CELL)],
+        head: HeadForm::Plain,
+        features: 2,
+        targets: 0,
+        lookback: 24,
+        patch: 3,
+        horizon: 0,
+        transform: Transform::Sqrt,
+        normalization: Normalization::Last,
+        skip: 0,
+        quantiles: 1,
+        classes: 7,
+    };
+    let float = Shape { arithmetic: Float::<Rational>::ARITHMETIC, head: HeadForm::Norm, ..int8 };
+    let int8 = case!("int8-classes", int8, Int8, Network<Lstm<6, 10, ZoneoutCell>, Classes<Dense<10, 7, 1>>>, 2, 24, 3);
+    let float = case!(
+        "f32-classes",
+        float,
+        Float<Rational>,
+        Network<Lstm<6, 10, ZoneoutCell>, Classes<Dense<10, 7, 1, NormHead>>>,
+        2,
+        24,
+        3
+    );
+    for case in [int8, float] {
         same_bits(&case, m4());
         same_bits(&case, boards::find("qemu-m0").unwrap());
     }

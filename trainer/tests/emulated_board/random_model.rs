@@ -27,6 +27,8 @@ pub struct Shape {
     pub skip: u16,
     /// Quantiles of each value; 1 for none.
     pub quantiles: u16,
+    /// Classes of a classifier; 0 of a forecaster.
+    pub classes: u16,
 }
 
 /// SplitMix64 (Steele, Lea & Flood 2014).
@@ -54,6 +56,7 @@ impl Random {
 /// The file's bytes for `shape`, with `window` (`[lookback][features]`, raw) and the CRC-32 of its forecast as its own test.
 pub fn pack(shape: &Shape, random: &mut Random, window: &[f32], checksum_of_forecast: u32) -> Vec<u8> {
     let integer = matches!(shape.arithmetic, Arithmetic::Int8 { .. });
+    let classes: String = (0..shape.classes).map(|class| format!("{class}\n")).collect();
     let manifest = Manifest {
         arithmetic: shape.arithmetic,
         layout: if integer { Layout::PackedPair } else { Layout::Interleaved },
@@ -68,7 +71,7 @@ pub fn pack(shape: &Shape, random: &mut Random, window: &[f32], checksum_of_fore
             normalization: shape.normalization,
             mode: embedded_rnn::image::Mode::Windowed,
         },
-        classes: "",
+        classes: &classes,
         series: Series { columns: "", time: "", unit: "", interval: Interval::Unknown },
         provenance: Provenance {
             trainer: "random",
@@ -92,7 +95,7 @@ pub fn pack(shape: &Shape, random: &mut Random, window: &[f32], checksum_of_fore
         record(&mut records, RecordKind::Lstm, form.number(), inputs, units, &payload);
         inputs = units;
     }
-    let outputs = shape.targets * shape.horizon * shape.quantiles;
+    let outputs = if shape.classes > 0 { shape.classes } else { shape.targets * shape.horizon * shape.quantiles };
     let mut head = head_norm(shape.head, integer, inputs);
     head.extend(if integer { dense_int8(random, inputs, outputs) } else { dense_f32(random, inputs, outputs) });
     record(&mut records, RecordKind::Dense, shape.head.number(), inputs, outputs, &head);

@@ -48,6 +48,7 @@ const SHAPE: Shape = Shape {
     normalization: Normalization::Last,
     skip: 0,
     quantiles: 1,
+    classes: 0,
 };
 
 const SNIPPET: &str = "use embedded_rnn::*;\n\
