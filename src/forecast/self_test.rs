@@ -31,7 +31,7 @@ impl<'m> SelfTest<'m> {
 
     /// The window's raw samples `[features]`, oldest first: as many as the model looks back.
     pub fn window(&self) -> impl Iterator<Item = &'m [f32]> {
-        self.samples.chunks_exact(self.features).cycle().take(self.lookback)
+        self.samples.chunks_exact(self.features.max(1)).cycle().take(self.lookback)
     }
 
     /// CRC-32 of the forecast that the file promises, see [`forecast_checksum`](crate::image::forecast_checksum).

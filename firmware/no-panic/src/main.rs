@@ -45,6 +45,7 @@ fn bind_and_classify<N: Number>(bytes: &'static [u8]) {
     let _ = classifier.push(black_box(&[1.0, 2.0, 3.0]));
     let Ok(scores) = classifier.classify() else { return };
     black_box((scores.probabilities(), model.class_name(scores.class())));
+    black_box(model.self_test().is_ok());
 }
 
 type Plain = Network<Then<Lstm<3, 7>, Lstm<7, 16>>, Dense<16, 1, 4>>;
