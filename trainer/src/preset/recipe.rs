@@ -8,10 +8,12 @@ use crate::config::{Allowance, Config, Data, Export, Loss, Network, Normalizatio
 use crate::data::{Dataset, Part, Series};
 use crate::error::{Error, Result};
 use crate::evaluate::season::find_season;
+use crate::linear::{fit_skip, skip_bytes};
+use crate::network::skip::PlainSkip;
 use crate::regularize::settings::{Dropout, RecurrentDropout, Regularization, Zoneout};
 use crate::train::batches::batch_count;
 
-/// Bytes that the weights of an `int8` file may take where nothing else is asked for.
+/// Bytes that an `int8` file may take where nothing else is asked for.
 pub const FLASH: usize = 16_384;
 
 /// Optimizer updates that a training takes: the schedule counts these, not passes over the data.
@@ -70,11 +72,12 @@ fn horizon(season: Option<usize>, series: &Series) -> usize {
     wanted.clamp(1, (rows / 40).max(1))
 }
 
-/// Bytes of the weights: four biases and multipliers a unit, a head, a skip of rank 3.
-fn bytes(units: usize, step: usize, lookback: usize, outputs: usize) -> usize {
-    let layer = units * (4 * (step + units) + 32);
-    let head = outputs * (units + 8);
-    layer + head + 3 * (lookback + outputs + 4) + 4 * outputs
+/// Bytes of a file beside its weights, about: header, manifest, scaling, self-test.
+const OVERHEAD: usize = 768;
+
+/// Bytes of a network's weights: of each unit four rows, biases and multipliers, and a block's word; a head.
+fn bytes(units: usize, step: usize, outputs: usize) -> usize {
+    units * (4 * (step + units).next_multiple_of(4) + 36) + outputs * (units.next_multiple_of(4) + 8)
 }
 
 /// Fills the configuration for a series, read without a transform. Gives it with the reasons.
@@ -83,11 +86,24 @@ pub fn patch_lstm(series: &Series, data: &Data, wishes: &Wishes) -> Result<(Conf
     let training_rows = crate::data::Partition::new(&data.split, series.rows()).map_err(Error::input)?.training;
     let season = data.season.or_else(|| find_season(&series.columns[0].values[training_rows]));
     let horizon = wishes.horizon.unwrap_or_else(|| horizon(season, series));
+    let normalization = match (wishes.normalization, season) {
+        (Some(Normalization::Seasonal { .. }), None) => {
+            return Err(Error::input(
+                "window.normalization = \"seasonal\" and the training rows have no clear season: set data.season, or another normalization",
+            ));
+        }
+        // One that is too long for a file leaves no window either.
+        (Some(Normalization::Seasonal { .. }), Some(season)) => {
+            Some(Normalization::Seasonal { season: u16::try_from(season).unwrap_or(u16::MAX) })
+        }
+        (wished, _) => wished,
+    };
     let given = Given {
         lookback: wishes.lookback,
         patch: wishes.patch,
         transform: wishes.transform,
-        normalization: wishes.normalization,
+        normalization,
+        augmented: wishes.amplitude.is_some_and(|amplitude| amplitude > 0.0),
     };
     let chosen = window::choose(series, &data.split, horizon, season, given)?;
     notes.extend(chosen.notes);
@@ -96,13 +112,19 @@ pub fn patch_lstm(series: &Series, data: &Data, wishes: &Wishes) -> Result<(Conf
     let windows = dataset.windows(Part::Training).len();
 
     let flash = wishes.flash.unwrap_or(FLASH);
+    let skip = wishes.skip.unwrap_or(Skip::Ridge);
+    let inputs = dataset.windows(Part::Training).input_len();
+    let skip_flash = (!skip.is_none()).then(|| (flash / 2).max(skip_bytes(1, inputs, dataset.outputs())));
+    let fitted = match skip {
+        Skip::None => None,
+        Skip::Ridge => Some(fit_skip(&dataset, &Network { skip, skip_flash, ..Network::default() })?.skip),
+    };
+    let beside = OVERHEAD + fitted.as_ref().map_or(0, |skip| skip_bytes(skip.rank, inputs, dataset.outputs()));
     let hidden = match &wishes.hidden {
         Some(hidden) => hidden.clone(),
         None => {
             let sizes = if windows < 500 { &[16, 12, 8, 4][..] } else { &[32, 24, 16, 12, 8, 4] };
-            let of = |units: &&usize| {
-                bytes(**units, dataset.step_inputs(), window.lookback * dataset.features(), dataset.outputs()) <= flash
-            };
+            let of = |units: &&usize| bytes(**units, dataset.step_inputs(), dataset.outputs()) + beside <= flash;
             let units = sizes.iter().find(of).copied().ok_or_else(|| {
                 Error::input(format!(
                     "flash = {flash} bytes hold no network for {} samples of lookback and {horizon} of horizon: allow more, or shorten them",
@@ -113,9 +135,6 @@ pub fn patch_lstm(series: &Series, data: &Data, wishes: &Wishes) -> Result<(Conf
             vec![units]
         }
     };
-    let skip = wishes.skip.unwrap_or(Skip::Ridge);
-    let skip_flash =
-        (!skip.is_none()).then(|| (flash / 2).max(dataset.step_inputs() * dataset.steps() + 5 * dataset.outputs() + 4));
     let small = windows < SMALL;
     let (batch, learning_rate) = match windows {
         0..300 => (16, 1e-3),
@@ -152,14 +171,21 @@ pub fn patch_lstm(series: &Series, data: &Data, wishes: &Wishes) -> Result<(Conf
         budget: Allowance::default(),
     };
     config.validate()?;
-    try_out(&mut config, &dataset, wishes, &mut notes)?;
+    try_out(&mut config, &dataset, fitted.as_ref(), wishes, &mut notes)?;
     Ok((config, notes))
 }
 
 /// Chooses between settings that only a training can tell apart.
-fn try_out(config: &mut Config, dataset: &Dataset, wishes: &Wishes, notes: &mut Vec<String>) -> Result<()> {
+fn try_out(
+    config: &mut Config,
+    dataset: &Dataset,
+    fitted: Option<&PlainSkip>,
+    wishes: &Wishes,
+    notes: &mut Vec<String>,
+) -> Result<()> {
     let mut candidates: Vec<(&str, Config)> = Vec::new();
-    if wishes.amplitude.is_none() && config.window.normalization == Normalization::Last {
+    let has_amplitude = !matches!(config.window.normalization, Normalization::None | Normalization::Scaled);
+    if wishes.amplitude.is_none() && has_amplitude {
         let mut candidate = config.clone();
         candidate.regularization.amplitude = AMPLITUDE;
         candidates.push(("amplitude augmentation", candidate));
@@ -175,9 +201,9 @@ fn try_out(config: &mut Config, dataset: &Dataset, wishes: &Wishes, notes: &mut 
         config.training.epochs = epochs;
         config
     };
-    let mut best = trial::loss(&shortened(config), dataset)?;
+    let mut best = trial::loss(&shortened(config), dataset, fitted)?;
     for (name, candidate) in candidates {
-        let loss = trial::loss(&shortened(&candidate), dataset)?;
+        let loss = trial::loss(&shortened(&candidate), dataset, fitted)?;
         let taken = loss < best * (1.0 - WORTH);
         let verdict = if taken { "taken" } else { "left out" };
         notes.push(format!("{name}: validation loss {loss:.5} with it, {best:.5} without: {verdict}"));

@@ -3,16 +3,15 @@
 use crate::config::Config;
 use crate::data::{Augmented, Dataset, Part};
 use crate::error::Result;
-use crate::linear::fit_skip;
+use crate::network::skip::PlainSkip;
 use crate::report::run_folder::shape;
 use crate::train::{Residual, State, Task, fit, skip};
 
-/// The validation loss that a configuration reaches.
-pub(super) fn loss(config: &Config, dataset: &Dataset) -> Result<f64> {
+/// The validation loss that a configuration reaches beside its skip.
+pub(super) fn loss(config: &Config, dataset: &Dataset, fitted: Option<&PlainSkip>) -> Result<f64> {
     let (shape, seed) = (shape(config, dataset), config.training.seed);
-    let fitted = if config.network.skip.is_none() { None } else { Some(fit_skip(dataset, &config.network)?.skip) };
     let quantiles = config.training.outputs_per_value();
-    let fitted = fitted.map(|skip: crate::network::skip::PlainSkip| skip.repeated(quantiles));
+    let fitted = fitted.map(|skip| skip.repeated(quantiles));
     let windows = |part, amplitude| Augmented { windows: dataset.windows(part), amplitude, seed };
     let train = windows(Part::Training, config.regularization.amplitude);
     let validation = windows(Part::Validation, 0.0);

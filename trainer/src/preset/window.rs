@@ -2,7 +2,7 @@
 
 use embedded_rnn::forecast::Transform;
 
-use crate::config::{Mode, Normalization, Split, Window};
+use crate::config::{Mode, Normalization, Split, Window, normalization_name};
 use crate::data::{Dataset, Part, Partition, Series};
 use crate::error::Result;
 use crate::evaluate::metrics::score;
@@ -19,6 +19,9 @@ const WORTH: f64 = 0.01;
 
 /// A value transform must lower the error by so much.
 const WORTH_TRANSFORM: f64 = 0.03;
+
+/// A normalization other than by the last value must lower the error by so much.
+const WORTH_NORMALIZATION: f64 = 0.03;
 
 /// Steps that a window is cut into, best first.
 const STEPS: [usize; 7] = [14, 12, 16, 13, 11, 10, 15];
@@ -85,6 +88,8 @@ pub(super) struct Given {
     pub patch: Option<usize>,
     pub transform: Option<Transform>,
     pub normalization: Option<Normalization>,
+    /// Amplitude augmentation is asked for, which scaled windows have not.
+    pub augmented: bool,
 }
 
 /// A window, and why it is so.
@@ -100,35 +105,37 @@ pub(super) fn choose(series: &Series, split: &Split, horizon: usize, season: Opt
     // Windows must leave most of the training rows for their number.
     let most = (training.saturating_sub(horizon) * 2 / 5).clamp(1, if training > 60_000 { 336 } else { LONGEST });
     let normalization = given.normalization.unwrap_or_default();
-    let of = |lookback: usize, transform| {
-        let (lookback, patch) = match given.patch {
-            Some(patch) if patch > 0 => (lookback.next_multiple_of(patch), patch),
-            _ => (lookback, cut_exactly(lookback, season)),
+    // A window in which the network reads so many samples.
+    let under = |read: usize, transform, normalization: Normalization| {
+        let (read, patch) = match given.patch {
+            Some(patch) if patch > 0 => (read.next_multiple_of(patch), patch),
+            _ => (read, cut_exactly(read, season)),
         };
-        Window { mode: Mode::Windowed, lookback, patch, horizon, transform, normalization }
+        Window { mode: Mode::Windowed, lookback: read + normalization.season(), patch, horizon, transform, normalization }
     };
+    let of = |read: usize, transform| under(read, transform, normalization);
     let mut notes = Vec::new();
     let plain = given.transform.unwrap_or(Transform::None);
-    let lookback = match given.lookback {
-        Some(lookback) => lookback,
+    let read = match given.lookback {
+        Some(lookback) => lookback.saturating_sub(normalization.season()).max(1),
         None => {
             let mut tried = Vec::new();
-            for lookback in lookbacks(season, horizon, most) {
-                let window = of(lookback, plain);
+            for read in lookbacks(season, horizon, most.saturating_sub(normalization.season()).max(1)) {
+                let window = of(read, plain);
                 tried.push((errors(series, &window, split)?[0], window.lookback));
             }
             let best = tried.iter().map(|(error, _)| *error).fold(f64::INFINITY, f64::min);
             let worth = tried.iter().find(|(error, _)| *error <= best * (1.0 + WORTH));
-            let lookback = worth.map_or(most.min(12), |(_, lookback)| *lookback);
+            let lookback = worth.map_or(most.min(12) + normalization.season(), |(_, lookback)| *lookback);
             let listed: Vec<String> = tried.iter().map(|(error, lookback)| format!("{lookback}: {error:.4}")).collect();
             notes.push(format!(
                 "lookback {lookback}: the shortest within 1 % of the best linear model on validation ({})",
                 listed.join(", ")
             ));
-            lookback
+            lookback - normalization.season()
         }
     };
-    let mut window = of(lookback, plain);
+    let mut window = of(read, plain);
     if given.transform.is_none() {
         let values = || series.columns.iter().flat_map(|column| &column.values);
         let least = values().fold(f32::INFINITY, |least, value| least.min(*value));
@@ -147,6 +154,34 @@ pub(super) fn choose(series: &Series, split: &Split, horizon: usize, season: Opt
             let percent = 100.0 * (1.0 - best.0);
             notes.push(format!("transform: lowers the linear model's validation error by {percent:.1} %"));
         }
+    }
+    if given.normalization.is_none() {
+        let before = errors(series, &window, split)?;
+        let mut best = (1.0 - WORTH_NORMALIZATION, window);
+        let mut listed = Vec::new();
+        let seasonal = season.and_then(|season| u16::try_from(season).ok()).map(|season| Normalization::Seasonal { season });
+        let scaled = (!given.augmented).then_some(Normalization::Scaled);
+        let candidates = [Some(Normalization::Mean), scaled, seasonal];
+        for normalization in candidates.into_iter().flatten() {
+            let candidate = under(read, window.transform, normalization);
+            if candidate.lookback > most.max(window.lookback)
+                || given.lookback.is_some_and(|lookback| lookback != candidate.lookback)
+            {
+                continue;
+            }
+            let found = errors(series, &candidate, split)?;
+            let ratio = (found[0] / before[0] + found[1] / before[1]) / 2.0;
+            listed.push(format!("{}: {ratio:.4}", normalization_name(normalization)));
+            if ratio < best.0 && found[0] <= before[0] {
+                best = (ratio, candidate);
+            }
+        }
+        window = best.1;
+        let name = normalization_name(window.normalization);
+        notes.push(format!(
+            "normalization {name}: \"last\" unless another lowers the linear model's validation error by 3 % ({})",
+            listed.join(", ")
+        ));
     }
     Ok(Chosen { window, notes })
 }
@@ -206,12 +241,30 @@ mod tests {
     }
 
     #[test]
+    fn normalizations_are_compared_where_none_is_given() {
+        let noise = |row: usize| crate::data::amplitude_factor(1.0, 4, 0, row).ln();
+        let series = synthetic(300, 1, 1, |row, _| (10.0 * noise(row % 20) + 0.1 * noise(20 + row)) as f32);
+        let chosen = choose(&series, &Split::default(), 2, Some(20), Given::default()).unwrap();
+        let note = chosen.notes.iter().find(|note| note.starts_with("normalization ")).unwrap();
+        assert!(["mean: ", "scaled: ", "seasonal: "].iter().all(|name| note.contains(name)), "{note}");
+        let Window { lookback, patch, normalization, .. } = chosen.window;
+        assert!((lookback - normalization.season()).is_multiple_of(patch), "{:?}", chosen.window);
+        let augmented = Given { augmented: true, ..Given::default() };
+        let chosen = choose(&series, &Split::default(), 2, Some(20), augmented).unwrap();
+        assert!(!chosen.notes.iter().any(|note| note.contains("scaled: ")), "{:?}", chosen.notes);
+        let given = Given { normalization: Some(Normalization::Seasonal { season: 20 }), ..Given::default() };
+        let Window { lookback, patch, .. } = choose(&series, &Split::default(), 2, Some(20), given).unwrap().window;
+        assert!(lookback > 20 && (lookback - 20).is_multiple_of(patch));
+    }
+
+    #[test]
     fn what_is_given_stays() {
         let given = Given {
             lookback: Some(60),
             patch: Some(5),
             transform: Some(Transform::Sqrt),
             normalization: Some(Normalization::None),
+            augmented: false,
         };
         let chosen = choose(&sunspots(), &Split::default(), 12, Some(132), given).unwrap();
         let expected = Window {
