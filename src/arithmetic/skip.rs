@@ -32,7 +32,7 @@ pub struct SkipInt8<'m> {
     /// `[O]`, units of the transformed domain per unit of B.
     pub(crate) output_scale: &'m [f32],
     /// B, `[O][R]`
-    pub(crate) outputs: &'m [i8],
+    pub(crate) outputs: &'m [i16],
     /// A, `[T][R][I]`
     pub(crate) products: &'m [i8],
 }

@@ -41,7 +41,7 @@ pub struct SkipFit {
 
 /// Bytes of a skip of a rank in an `int8` file.
 pub fn skip_bytes(rank: usize, inputs: usize, outputs: usize) -> usize {
-    rank * (inputs + outputs + 4) + 4 * outputs
+    rank * (inputs + 2 * outputs + 4) + 4 * outputs
 }
 
 /// Fits the skip that a configuration asks for.
@@ -289,11 +289,11 @@ mod tests {
         let of = |flash| fit_skip(&dataset, &settings(None, Some(flash)));
         let free = of(FLASH).unwrap().skip.rank;
         assert!((1..=12).contains(&free), "{free}");
-        assert_eq!(of(48 + 148).unwrap().skip.rank, 1);
-        let refusal = of(48 + 147).unwrap_err();
+        assert_eq!(of(48 + 160).unwrap().skip.rank, 1);
+        let refusal = of(48 + 159).unwrap_err();
         assert_eq!(refusal.exit_code(), 2);
         assert!(
-            refusal.to_string().starts_with("network.skip_flash = 195 holds no skip: one of rank 1 needs 196 bytes"),
+            refusal.to_string().starts_with("network.skip_flash = 207 holds no skip: one of rank 1 needs 208 bytes"),
             "{refusal}"
         );
     }

@@ -311,8 +311,8 @@ fn read_skip(reader: &mut Reader<'_>, sketch: &Sketch) -> QuantizedSkip {
     let (header, end) = reader.record();
     assert_eq!(header.map(usize::from), [5, rank, inputs, outputs]);
     let (product_scale, output_scale) = (reader.f32s(rank), reader.f32s(outputs));
+    let spread = (0..outputs * rank).map(|_| reader.u16() as i16).collect();
     let mut signed = |count: usize| reader.take(count).iter().map(|byte| *byte as i8).collect::<Vec<i8>>();
-    let spread = signed(outputs * rank);
     let mut rows = vec![Vec::new(); rank];
     for _ in 0..lookback / patch {
         rows.iter_mut().for_each(|row| row.extend(signed(patch * features)));
