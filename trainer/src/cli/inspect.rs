@@ -320,19 +320,20 @@ mod tests {
     #[test]
     fn scaling_is_told_in_units_of_the_transformed_domain() {
         assert_eq!(
-            scaling(Normalization::Last, [0.0, 500.0, 1000.0]),
+            scaling(Normalization::Last, false, [0.0, 500.0, 1000.0]),
             "the window's last value is subtracted, clamped at ±2.0000, times 500"
         );
-        assert_eq!(scaling(Normalization::None, [20.5, 1.0, f32::MAX]), "20.5 is subtracted");
-        assert_eq!(scaling(Normalization::Mean, [0.0, 1.0, f32::MAX]), "the window's mean is subtracted");
+        assert_eq!(scaling(Normalization::None, false, [20.5, 1.0, f32::MAX]), "20.5 is subtracted");
+        assert_eq!(scaling(Normalization::Mean, false, [0.0, 1.0, f32::MAX]), "the window's mean is subtracted");
         assert_eq!(
-            scaling(Normalization::Scaled, [0.25, 500.0, 1000.0]),
+            scaling(Normalization::Scaled, false, [0.25, 500.0, 1000.0]),
             "the window's mean is subtracted, divided by its deviation, at least 0.25, clamped at ±2.0000, times 500"
         );
         assert_eq!(
-            scaling(Normalization::Seasonal { season: 24 }, [0.0, 1.0, f32::MAX]),
+            scaling(Normalization::Seasonal { season: 24 }, false, [0.0, 1.0, f32::MAX]),
             "the value 24 samples before is subtracted"
         );
+        assert_eq!(scaling(Normalization::Last, true, [0.0, 1.0, f32::MAX]), "the value before the step is subtracted");
     }
 
     #[test]

@@ -290,6 +290,8 @@ pub fn run(args: &Args, output: &Output) -> Result<()> {
     if let Some(changes) = dataset.series().clock_changes() {
         output.warn(changes);
     }
+    // What cannot be trained leaves no run folder behind.
+    Sources::new(&config, &dataset)?;
     let run = if args.resume {
         RunFolder::open(&folder)?
     } else {

@@ -14,4 +14,5 @@ mod port;
 mod refused_models;
 mod refused_trainings;
 mod same_bytes;
+mod streaming;
 mod whole_way;
