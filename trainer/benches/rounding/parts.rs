@@ -51,6 +51,7 @@ impl Chain {
                 inputs: vec![InputScaler { offset: 0.0, scale: 1.0 }; inputs],
                 targets: 1,
                 normalization: Normalization::None,
+                streaming: false,
             }
         };
         let layers: Vec<FoldedNetwork> = (0..network.layers.len()).map(alone).collect();
