@@ -26,7 +26,7 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
 fn bind_and_step<N: Number, T: Topology<N>>(bytes: &'static [u8]) {
     let Ok(model) = Model::<N, T, 3, 8, 1, 0, Streaming>::load(bytes) else { return };
     let mut session = model.session();
-    black_box(step::<N, T>(&mut session, black_box(&[[1.0, 2.0, 3.0]])));
+    let _ = black_box(step::<N, T>(&mut session, black_box(&[[1.0, 2.0, 3.0]])));
 }
 
 fn step<N: Number, T: Topology<N>>(
