@@ -18,6 +18,8 @@ const SLACK: u64 = 64;
 pub struct Row {
     /// The board.
     pub board: String,
+    /// Its program.
+    pub program: String,
     /// Bytes of flash: code, constants, initial values of variables.
     pub flash: u64,
     /// Bytes of code.
@@ -30,8 +32,15 @@ pub struct Row {
 
 impl Row {
     /// An image's row.
-    pub fn new(board: &str, sizes: &Sizes) -> Self {
-        Row { board: board.to_owned(), flash: sizes.flash(), code: sizes.text, constants: sizes.rodata, ram: sizes.ram() }
+    pub fn new(board: &str, program: &str, sizes: &Sizes) -> Self {
+        Row {
+            board: board.to_owned(),
+            program: program.to_owned(),
+            flash: sizes.flash(),
+            code: sizes.text,
+            constants: sizes.rodata,
+            ram: sizes.ram(),
+        }
     }
 }
 
@@ -40,12 +49,12 @@ pub fn write(rows: &[Row], model: &Path) -> String {
     let mut text = format!(
         "# Bytes of each real board's image with {} inside, as the distribution's toolchain links it.\n\
          # Written and compared by `rnn bench size`; growth by more than {TOLERANCE} % fails until --bless writes it down.\n\
-         # board flash code constants ram\n",
+         # board program flash code constants ram\n",
         model.display()
     );
-    for Row { board, flash, code, constants, ram } in rows {
+    for Row { board, program, flash, code, constants, ram } in rows {
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "{board} {flash} {code} {constants} {ram}");
+        let _ = writeln!(text, "{board} {program} {flash} {code} {constants} {ram}");
     }
     text
 }
@@ -54,12 +63,14 @@ pub fn write(rows: &[Row], model: &Path) -> String {
 pub fn read(text: &str, path: &Path) -> Result<Vec<Row>> {
     let row = |(index, line): (usize, &str)| {
         let mut words = line.split_whitespace();
-        let board = words.next().map(str::to_owned);
+        let [board, program] = [words.next(), words.next()].map(|word| word.map(str::to_owned));
         let numbers: Option<Vec<u64>> = words.map(|word| word.parse().ok()).collect();
-        match (board, numbers.as_deref()) {
-            (Some(board), Some(&[flash, code, constants, ram])) => Ok(Row { board, flash, code, constants, ram }),
+        match (board, program, numbers.as_deref()) {
+            (Some(board), Some(program), Some(&[flash, code, constants, ram])) => {
+                Ok(Row { board, program, flash, code, constants, ram })
+            }
             _ => Err(Error::input(format!(
-                "{}, line {}: no board's name with its four sizes: write the file anew with --bless",
+                "{}, line {}: no board, its program and four sizes: write the file anew with --bless",
                 path.display(),
                 index + 1
             ))),
@@ -72,13 +83,13 @@ pub fn read(text: &str, path: &Path) -> Result<Vec<Row>> {
 pub fn compare(recorded: &[Row], measured: &[Row]) -> Result<()> {
     let mut grown = Vec::new();
     for now in measured {
-        let Some(before) = recorded.iter().find(|row| row.board == now.board) else {
-            grown.push(format!("{} is not on record", now.board));
+        let Some(before) = recorded.iter().find(|row| (&row.board, &row.program) == (&now.board, &now.program)) else {
+            grown.push(format!("{} {} is not on record", now.board, now.program));
             continue;
         };
         for (what, before, now_bytes) in [("flash", before.flash, now.flash), ("RAM", before.ram, now.ram)] {
             if now_bytes > before + (before * TOLERANCE / 100).max(SLACK) {
-                grown.push(format!("{} has grown from {before} to {now_bytes} bytes of {what}", now.board));
+                grown.push(format!("{} {} has grown from {before} to {now_bytes} bytes of {what}", now.board, now.program));
             }
         }
     }
@@ -93,7 +104,7 @@ mod tests {
     use super::*;
 
     fn row(board: &str, flash: u64, ram: u64) -> Row {
-        Row { board: board.into(), flash, code: flash / 2, constants: flash / 2, ram }
+        Row { board: board.into(), program: "serve".into(), flash, code: flash / 2, constants: flash / 2, ram }
     }
 
     #[test]
@@ -103,7 +114,7 @@ mod tests {
         assert_eq!(read(&text, Path::new("sizes.txt")).unwrap(), rows);
         let error = read(&text.replace(" 228", " many"), Path::new("sizes.txt")).unwrap_err();
         assert_eq!((error.exit_code(), error.to_string().starts_with("sizes.txt, line 4: ")), (2, true), "{error}");
-        assert!(read("rp2040 1 2 3", Path::new("sizes.txt")).is_err());
+        assert!(read("rp2040 serve 1 2 3", Path::new("sizes.txt")).is_err());
     }
 
     #[test]
@@ -114,9 +125,9 @@ mod tests {
         }
         let error = compare(&recorded, &[row("a", 103_001, 1_065)]).unwrap_err();
         assert_eq!(error.exit_code(), 1);
-        let expected = "a has grown from 100000 to 103001 bytes of flash, a has grown from 1000 to 1065 bytes of RAM: \
+        let expected = "a serve has grown from 100000 to 103001 bytes of flash, a serve has grown from 1000 to 1065 bytes of RAM: \
                         make it smaller, or write it down with --bless";
         assert_eq!(error.to_string(), expected);
-        assert!(compare(&recorded, &[row("b", 1, 1)]).unwrap_err().to_string().starts_with("b is not on record"));
+        assert!(compare(&recorded, &[row("b", 1, 1)]).unwrap_err().to_string().starts_with("b serve is not on record"));
     }
 }

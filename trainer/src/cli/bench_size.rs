@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::deploy_real::build;
+use super::deploy_real::{Program, build};
 use super::numbers::grouped;
 use super::output::Output;
 use super::streaming::expect_windowed;
@@ -51,8 +51,11 @@ pub fn run(args: &Args, output: &Output) -> Result<()> {
     let mut rows = Vec::new();
     for (board, hardware) in boards::real() {
         output.say(format!("building the firmware for the {} (a first build takes some minutes)", hardware.product));
-        let (_, sizes) = build(board, &bytes, &device, &args.work, None)?;
-        rows.push(Row::new(board.name, &sizes));
+        let programs = [Program::Station, Program::Serve];
+        let built = build((board, hardware), programs, &bytes, &device, &args.work, None)?;
+        for (program, (_, sizes)) in programs.into_iter().zip(&built) {
+            rows.push(Row::new(board.name, program.name(), sizes));
+        }
     }
     if let (Some(record), true) = (&args.record, args.bless) {
         write_atomically(record, size::write(&rows, &args.model).as_bytes())?;
@@ -66,8 +69,8 @@ pub fn run(args: &Args, output: &Output) -> Result<()> {
 fn markdown(rows: &[Row]) -> String {
     let line = |row: &Row| {
         let [flash, code, constants, ram] = [row.flash, row.code, row.constants, row.ram].map(grouped);
-        format!("| `{}` | {flash} | {code} | {constants} | {ram} |\n", row.board)
+        format!("| `{}` | `{}` | {flash} | {code} | {constants} | {ram} |\n", row.board, row.program)
     };
     let rows: String = rows.iter().map(line).collect();
-    format!("| board | flash | code | constants | RAM |\n|---|---|---|---|---|\n{rows}")
+    format!("| board | program | flash | code | constants | RAM |\n|---|---|---|---|---|---|\n{rows}")
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::deploy_real::{self, Job};
+use super::deploy_real::{self, Job, Program};
 use super::feed;
 use super::model;
 use super::numbers::{count, grouped};
@@ -31,13 +31,16 @@ pub struct Args {
     /// host's as it comes, and the first that differs ends it.
     #[arg(long, value_name = "CSV", groups = ["csv", "talk"])]
     feed: Option<PathBuf>,
-    /// The serial port of a board that runs the program `serve` with this model, for instance /dev/ttyACM0; if left out, the board is
-    /// emulated.
+    /// The serial port of a board that runs the program `serve` with this model, for instance /dev/ttyACM0; if left out, an emulated board
+    /// is fed at once, and a real one gets that program first.
     #[arg(long, value_name = "PORT", requires = "talk")]
     port: Option<String>,
     /// Send the model to the board on the serial port, which runs the firmware with two slots and another model of the same type.
     #[arg(long, requires = "port", group = "talk")]
     update: bool,
+    /// For a real board, build the program that answers on its serial port, instead of the one that samples its thermometer.
+    #[arg(long, conflicts_with_all = ["port", "period"])]
+    serve: bool,
     /// The serial port's speed.
     #[arg(long, value_name = "BAUD", default_value_t = 115_200, requires = "port")]
     baud: u32,
@@ -202,9 +205,10 @@ impl Deployed {
 
 pub fn run(args: &Args, output: &Output) -> Result<()> {
     let board = boards::find(&args.board)?;
-    if board.hardware.is_none() && (args.drive.is_some() || args.period.is_some()) {
+    if board.hardware.is_none() && (args.drive.is_some() || args.period.is_some() || args.serve) {
         let real: Vec<&str> = boards::real().map(|(board, _)| board.name).collect();
-        let message = format!("--drive and --period are for a real board ({}), and {} is emulated", real.join(", "), board.name);
+        let real = real.join(", ");
+        let message = format!("--drive, --period and --serve are for a real board ({real}), and {} is emulated", board.name);
         return Err(Error::input(message));
     }
     let allowance = match &args.budget {
@@ -239,12 +243,16 @@ pub fn run(args: &Args, output: &Output) -> Result<()> {
                 args.model.display()
             )));
         }
-        return feed::run(board, serial, &bytes, &mut device, samples, &args.work, output);
+        if serial.is_some() || board.hardware.is_none() {
+            return feed::run(board, serial, &bytes, &mut device, samples, &args.work, output);
+        }
+        output.say(format!("no --port: {} gets the program that can be fed first", board.name));
     }
     let stream = Stream::new(&mut device, samples)?;
     if let Some(hardware) = &board.hardware {
-        let job =
-            Job { board, hardware, bytes: &bytes, device: &device, stream: &stream, allowance: &allowance, work: &args.work };
+        let program = if args.serve || args.feed.is_some() { Program::Serve } else { Program::Station };
+        let (device, stream, allowance, work) = (&device, &stream, &allowance, &*args.work);
+        let job = Job { board, hardware, program, bytes: &bytes, device, stream, allowance, work };
         return deploy_real::run(&job, args.period, args.drive.as_deref(), output);
     }
     expect_installed(board)?;

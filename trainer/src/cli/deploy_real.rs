@@ -14,13 +14,44 @@ use crate::deploy::{Inputs, Limits, Sizes, Stop, firmware, sizes, toolchain};
 use crate::error::{Error, Result};
 use crate::evaluate::device::{DeviceModel, ModelBytes};
 
-/// The program of every real board.
-const PROGRAM: &str = "station";
+/// A program of every real board.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// Samples the board's thermometer and writes lines of text.
+    Station,
+    /// Answers a desk on the board's line, and takes new models.
+    Serve,
+}
+
+impl Program {
+    /// What it is called among the firmware's programs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Program::Station => "station",
+            Program::Serve => "serve",
+        }
+    }
+
+    /// Refuses a model with which the program does not work.
+    fn expect(self, board: &Board, hardware: &Hardware, bytes: &ModelBytes, device: &DeviceModel<'_>) -> Result<()> {
+        let length = bytes.as_slice().len() as u64;
+        board.expect_room(length)?;
+        match self {
+            Program::Station => expect_one_column(board, device),
+            Program::Serve if length <= hardware.slot => Ok(()),
+            Program::Serve => Err(Error::failed(format!(
+                "the model file has {length} bytes and a slot of {} {}: train a smaller network or choose another board",
+                board.name, hardware.slot
+            ))),
+        }
+    }
+}
 
 /// What is to be deployed where.
 pub struct Job<'a, 'm> {
     pub board: &'static Board,
     pub hardware: &'static Hardware,
+    pub program: Program,
     pub bytes: &'a ModelBytes,
     pub device: &'a DeviceModel<'m>,
     /// What the emulated board with the same core is fed.
@@ -33,6 +64,7 @@ pub struct Job<'a, 'm> {
 struct Report {
     board: &'static str,
     core: &'static str,
+    program: &'static str,
     /// What the board's drive takes; `null` where it has none.
     image: Option<PathBuf>,
     elf: PathBuf,
@@ -60,16 +92,18 @@ fn expect_one_column(board: &Board, device: &DeviceModel<'_>) -> Result<()> {
     }
 }
 
-/// The board's program with the model inside, its ELF file and its sizes.
-pub fn build(
-    board: &Board,
+/// The board's programs with the model inside, their ELF files and their sizes.
+pub fn build<const N: usize>(
+    (board, hardware): (&Board, &Hardware),
+    programs: [Program; N],
     bytes: &ModelBytes,
     device: &DeviceModel<'_>,
     work: &Path,
     period: Option<u32>,
-) -> std::result::Result<(PathBuf, Sizes), Stop> {
-    expect_one_column(board, device)?;
-    board.expect_room(bytes.as_slice().len() as u64)?;
+) -> std::result::Result<Vec<(PathBuf, Sizes)>, Stop> {
+    for program in programs {
+        program.expect(board, hardware, bytes, device)?;
+    }
     let lines = device.snippet("model.rnn");
     let inputs = Inputs { model: bytes.as_slice(), snippet: &lines, samples: &[], window: &[], forecast: &[] };
     let folder = work.join(board.name);
@@ -77,10 +111,14 @@ pub fn build(
     let toolchain = toolchain::find(board)?;
     let target = work.join("boards");
     let limit = Limits::default().build;
-    let [elf] = firmware::build_paced(&toolchain, board, &firmware::source(), &folder, &target, [PROGRAM], period, limit)?;
-    let content = std::fs::read(&elf).map_err(|reason| Error::file("read", &elf, reason))?;
-    let sizes = sizes::of(&content, &elf)?;
-    Ok((elf, sizes))
+    let names = programs.map(Program::name);
+    let built = firmware::build_paced(&toolchain, board, &firmware::source(), &folder, &target, names, period, limit)?;
+    let measured = built.into_iter().map(|elf| {
+        let content = std::fs::read(&elf).map_err(|reason| Error::file("read", &elf, reason))?;
+        let sizes = sizes::of(&content, &elf)?;
+        Ok((elf, sizes))
+    });
+    measured.collect()
 }
 
 /// The same model on the emulated board with the same core, or why there is none.
@@ -92,10 +130,12 @@ fn count(job: &Job<'_, '_>) -> std::result::Result<Deployed, Stop> {
 }
 
 pub fn run(job: &Job<'_, '_>, period: Option<u32>, drive: Option<&Path>, output: &Output) -> Result<()> {
-    let Job { board, hardware, allowance, .. } = job;
-    expect_one_column(board, job.device)?;
+    let Job { board, hardware, program, allowance, .. } = job;
+    program.expect(board, hardware, job.bytes, job.device)?;
     output.say(format!("building the firmware for the {} (a first build takes some minutes)", hardware.product));
-    let (elf, sizes) = build(board, job.bytes, job.device, job.work, period)?;
+    let built = build((board, hardware), [*program], job.bytes, job.device, job.work, period)?;
+    // One program gives one.
+    let Some((elf, sizes)) = built.into_iter().next() else { return Ok(()) };
     let image = hardware.drive.as_ref().map(|drive| image(board, drive, &elf)).transpose()?;
     let counted = match count(job) {
         Ok(counted) => Some(counted),
@@ -115,6 +155,7 @@ pub fn run(job: &Job<'_, '_>, period: Option<u32>, drive: Option<&Path>, output:
     let report = Report {
         board: board.name,
         core: board.core,
+        program: program.name(),
         image,
         elf,
         flashed: match way {
@@ -131,10 +172,10 @@ pub fn run(job: &Job<'_, '_>, period: Option<u32>, drive: Option<&Path>, output:
         board_ram_bytes: board.ram,
         counted,
     };
-    output.finish(&report, || summary(&report, hardware, &way))
+    output.finish(&report, || summary(&report, job, &way))
 }
 
-fn summary(report: &Report, hardware: &Hardware, way: &Way) -> String {
+fn summary(report: &Report, job: &Job<'_, '_>, way: &Way) -> String {
     let [flash, text, rodata, model, of_flash, statics, of_ram] = [
         report.image_flash_bytes,
         report.text_bytes,
@@ -158,16 +199,24 @@ fn summary(report: &Report, hardware: &Hardware, way: &Way) -> String {
             counted.board, counted.identical, counted.compared
         );
     }
-    text + &advice(report, hardware, way)
+    text + &advice(report, job, way)
 }
 
 /// What was done, or what is left to do.
-fn advice(report: &Report, hardware: &Hardware, way: &Way) -> String {
+fn advice(report: &Report, job: &Job<'_, '_>, way: &Way) -> String {
+    let hardware = job.hardware;
+    let listen = match job.program {
+        Program::Station => hardware.listen.to_owned(),
+        Program::Serve => format!(
+            "it answers on the serial port: `rnn deploy MODEL --board {} --port PORT --feed DATA.csv`, or `--update` (Linux: /dev/ttyACM0)",
+            report.board
+        ),
+    };
     match (way, &report.image) {
         (Way::Drive(folder), _) => {
-            format!("flashed: copied to {}; the board runs it now, and {}", folder.display(), hardware.listen)
+            format!("flashed: copied to {}; the board runs it now, and {}", folder.display(), listen)
         }
-        (Way::Probe, _) => format!("flashed by the probe; the board runs it now, and {}", hardware.listen),
+        (Way::Probe, _) => format!("flashed by the probe; the board runs it now, and {}", listen),
         (Way::NotYet, Some(image)) => {
             let drive = match &hardware.drive {
                 Some(Drive::Uf2 { id, .. }) => *id,
@@ -178,7 +227,7 @@ fn advice(report: &Report, hardware: &Hardware, way: &Way) -> String {
                 "the board is not there yet: {}, called {drive}. Then run this command again, or copy {} to that drive yourself; {}",
                 hardware.connect,
                 image.display(),
-                hardware.listen
+                listen
             )
         }
         (Way::NotYet, None) => format!(
@@ -187,7 +236,7 @@ fn advice(report: &Report, hardware: &Hardware, way: &Way) -> String {
             hardware.connect,
             hardware.chip,
             report.elf.display(),
-            hardware.listen
+            listen
         ),
     }
 }

@@ -59,6 +59,8 @@ pub struct Hardware {
     pub drive: Option<Drive>,
     /// What probe-rs calls its chip.
     pub chip: &'static str,
+    /// Bytes of a slot for a model, of which it has two.
+    pub slot: u64,
     /// How to connect it, as a sentence.
     pub connect: &'static str,
     /// Where its lines appear, as a sentence.
@@ -206,6 +208,7 @@ pub const BOARDS: &[Board] = &[
             product: "Raspberry Pi Pico",
             drive: Some(Drive::Uf2 { family: uf2::RP2040, id: "RPI-RP2" }),
             chip: "RP2040",
+            slot: 256 << 10,
             connect: BOOTSEL,
             listen: USB_SERIAL,
             counted_on: "qemu-m0",
@@ -227,6 +230,7 @@ pub const BOARDS: &[Board] = &[
             product: "Raspberry Pi Pico 2",
             drive: Some(Drive::Uf2 { family: uf2::RP2350_ARM, id: "RP2350" }),
             chip: "RP235x",
+            slot: 256 << 10,
             connect: BOOTSEL,
             listen: USB_SERIAL,
             counted_on: "qemu-m33",
@@ -243,6 +247,7 @@ pub const BOARDS: &[Board] = &[
             product: "ST Nucleo-F411RE",
             drive: Some(Drive::Flat { label: "NODE_F411RE" }),
             chip: "STM32F411RETx",
+            slot: 128 << 10,
             connect: "plug the board's USB into the computer: the probe on it is all it needs",
             listen: "its lines come from the probe's serial port, 115200 baud (Linux: /dev/ttyACM0)",
             counted_on: "qemu-m4",
@@ -259,6 +264,7 @@ pub const BOARDS: &[Board] = &[
             product: "Nordic nRF52840-DK",
             drive: None,
             chip: "nRF52840_xxAA",
+            slot: 192 << 10,
             connect: "plug the board's USB (J2) into the computer: the probe on it is all it needs",
             listen: "its lines come from the probe's serial port, 115200 baud (Linux: /dev/ttyACM0)",
             counted_on: "qemu-m4",
@@ -283,12 +289,6 @@ pub fn real() -> impl Iterator<Item = (&'static Board, &'static Hardware)> {
 }
 
 impl Board {
-    /// Where in cargo's target folder for boards this board's builds lie. A core of its own has a folder of its own: the library is built
-    /// for it alone, and in a shared folder two cores would take turns to build it anew.
-    pub fn build_folder(&self) -> &'static str {
-        self.cpu.unwrap_or("")
-    }
-
     /// Refuses a model file that the board's flash cannot hold, before a build that would end with the linker's words.
     pub fn expect_room(&self, model: u64) -> Result<()> {
         if model < self.flash {
@@ -366,7 +366,7 @@ mod tests {
     fn boards_of_one_build_are_of_one_kind() {
         // Boards that share target and folder link the same programs; what differs may only be the machine.
         for (a, b) in BOARDS.iter().flat_map(|a| BOARDS.iter().map(move |b| (a, b))) {
-            if (a.target, a.build_folder(), a.folder) == (b.target, b.build_folder(), b.folder) {
+            if (a.target, a.cpu, a.folder) == (b.target, b.cpu, b.folder) {
                 assert_eq!((a.features, a.flash, a.ram), (b.features, b.flash, b.ram), "{} {}", a.name, b.name);
             }
         }

@@ -56,7 +56,7 @@ pub fn build_paced<const N: usize>(
     }
     // Paths are relative to where the user is, and cargo runs elsewhere: it reads the board's settings from the board's folder.
     let inputs = absolute(inputs)?;
-    let target = absolute(&target.join(board.build_folder()))?;
+    let target = absolute(target)?;
     // The target folder has one place for each program, whatever the model: one build at a time until its programs are taken.
     let _lock = lock(&target)?;
     let mut command = toolchain::cargo(toolchain, board);

@@ -41,7 +41,7 @@ pub fn image(board: &Board, drive: &Drive, elf: &Path) -> Result<PathBuf> {
     let memory = memory::of(&bytes, elf, board.flash)?;
     let (path, content) = match drive {
         Drive::Uf2 { family, .. } => (elf.with_extension("uf2"), uf2::encode(&memory, *family)),
-        Drive::Flat { .. } => (elf.with_extension("bin"), memory.bytes),
+        Drive::Flat { .. } => (elf.with_extension("bin"), memory.flat()),
     };
     write_atomically(&path, &content)?;
     Ok(path)

@@ -50,10 +50,11 @@ pub fn of(elf: &[u8], path: &Path) -> Result<Sizes> {
         let code = sh_flags.contains(elf::SHF_EXECINSTR) || section.name() == Ok(".vector_table");
         let kind = if sh_type == elf::SHT_NOBITS {
             &mut sizes.bss
+        } else if sh_flags.contains(elf::SHF_WRITE) {
+            // Code that runs in RAM lies among the variables.
+            &mut sizes.data
         } else if code {
             &mut sizes.text
-        } else if sh_flags.contains(elf::SHF_WRITE) {
-            &mut sizes.data
         } else {
             &mut sizes.rodata
         };

@@ -3,6 +3,8 @@
 //! Microsoft's format (github.com/microsoft/uf2): blocks of 512 bytes, each with the address of the 256 bytes that it carries, so
 //! that they may arrive in any order and a foreign file is ignored block by block.
 
+use std::collections::BTreeMap;
+
 use super::memory::Memory;
 
 /// Bytes that a block carries here: a page of the flash of the chips that read it.
@@ -24,16 +26,19 @@ pub const RP2040: Family = Family(0xE48B_FF56);
 /// RP2350, its Arm cores in the secure state.
 pub const RP2350_ARM: Family = Family(0xE48B_FF59);
 
-/// The file for what is to lie in flash. Whole sectors are written; what the image leaves open is zero.
+/// The file for what is to lie in flash. Whole sectors are written; what the image leaves open in them reads as erased flash does. A sector in
+/// which nothing lies is left as it is.
 pub fn encode(memory: &Memory, family: Family) -> Vec<u8> {
-    let start = memory.start as usize / SECTOR * SECTOR;
-    let end = (memory.start as usize + memory.bytes.len()).next_multiple_of(SECTOR);
-    let mut flash = vec![0; end - start];
-    flash[memory.start as usize - start..][..memory.bytes.len()].copy_from_slice(&memory.bytes);
-    let blocks = flash.len() / PAYLOAD;
+    let mut sectors: BTreeMap<usize, [u8; SECTOR]> = BTreeMap::new();
+    for (start, bytes) in memory.stretches() {
+        for (address, byte) in (*start as usize..).zip(bytes) {
+            sectors.entry(address / SECTOR).or_insert([0xFF; SECTOR])[address % SECTOR] = *byte;
+        }
+    }
+    let blocks = sectors.len() * (SECTOR / PAYLOAD);
     let mut file = Vec::with_capacity(blocks * BLOCK);
-    for (index, payload) in flash.chunks_exact(PAYLOAD).enumerate() {
-        let address = start + index * PAYLOAD;
+    let pages = sectors.iter().flat_map(|(sector, bytes)| (sector * SECTOR..).step_by(PAYLOAD).zip(bytes.chunks_exact(PAYLOAD)));
+    for (index, (address, payload)) in pages.enumerate() {
         let header = [MAGIC[0], MAGIC[1], HAS_FAMILY, address as u32, PAYLOAD as u32, index as u32, blocks as u32, family.0];
         file.extend(header.iter().flat_map(|word| word.to_le_bytes()));
         file.extend_from_slice(payload);
@@ -47,8 +52,12 @@ pub fn encode(memory: &Memory, family: Family) -> Vec<u8> {
 mod tests {
     use super::*;
 
+    fn bytes(length: usize) -> Vec<u8> {
+        (0..length).map(|index| (index * 7 + index / 256) as u8 & 0xFE).collect()
+    }
+
     fn memory(start: u32, length: usize) -> Memory {
-        Memory { start, bytes: (0..length).map(|index| (index * 7 + index / 256) as u8 | 1).collect() }
+        Memory::new(vec![(start, bytes(length))])
     }
 
     /// What another crate's reader finds: the first address that is not empty, and the bytes from there.
@@ -68,10 +77,20 @@ mod tests {
                 let (found, bytes) = read(&encode(&memory, family), family);
                 let before = (start - found) as usize;
                 assert!(before < SECTOR && (found as usize).is_multiple_of(SECTOR) && bytes.len().is_multiple_of(SECTOR));
-                assert!(bytes[..before].iter().chain(&bytes[before + length..]).all(|byte| *byte == 0));
-                assert_eq!(bytes[before..][..length], memory.bytes[..], "{start:#x} {length}");
+                assert!(bytes[..before].iter().chain(&bytes[before + length..]).all(|byte| *byte == 0xFF));
+                assert_eq!(bytes[before..][..length], memory.flat(), "{start:#x} {length}");
             }
         }
+    }
+
+    #[test]
+    fn sectors_in_which_nothing_lies_are_left_alone() {
+        let file = encode(&Memory::new(vec![(0x1000_0000, bytes(5000)), (0x1010_0010, bytes(100))]), RP2040);
+        let addresses: Vec<u32> =
+            file.chunks_exact(BLOCK).map(|block| u32::from_le_bytes(block[12..16].try_into().unwrap())).collect();
+        let expected = (0x1000_0000..0x1000_2000).chain(0x1010_0000..0x1010_1000).step_by(256);
+        assert_eq!(addresses, expected.collect::<Vec<u32>>());
+        assert_eq!(file[32 * BLOCK + 32..][..256], [vec![0xFF; 16], bytes(100), vec![0xFF; 140]].concat());
     }
 
     #[test]

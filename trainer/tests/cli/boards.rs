@@ -23,10 +23,10 @@ fn a_real_board_is_refused_what_it_cannot_do_before_anything_is_built() {
     let before = desk.content();
     let refusal = desk.refusal("deploy model.rnn --board rp2040");
     assert!(refusal.starts_with("the model has 2 columns and the firmware of rp2040 samples one, a temperature"), "{refusal}");
-    for flag in ["--drive .", "--period 1000"] {
+    for flag in ["--drive .", "--period 1000", "--serve"] {
         let refusal = desk.refusal(&format!("deploy model.rnn --board qemu-m4 {flag}"));
         assert!(
-            refusal.starts_with("--drive and --period are for a real board (rp2040, rp2350, stm32f4, nrf52840)"),
+            refusal.starts_with("--drive, --period and --serve are for a real board (rp2040, rp2350, stm32f4, nrf52840)"),
             "{refusal}"
         );
     }
