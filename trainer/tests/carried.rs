@@ -74,7 +74,7 @@ fn agrees<R: Real>(golden: &Golden, bar: f64) {
         let predictions = workspace.forward_carried(&params, &windows, mode, &segment.fresh);
         assert!(difference(predictions, &segment.outputs) <= bar);
         let mut d_predictions = vec![R::ZERO; targets.len()];
-        let objective = Objective::new(&Training { loss: Loss::Mse, ..Training::default() });
+        let objective = Objective::new(&Training { loss: Loss::Mse, ..Training::default() }, params.shape().outputs);
         let loss = objective.gradient(predictions, &targets, &mut d_predictions);
         assert!((loss - segment.loss).abs() <= bar, "{loss} {}", segment.loss);
         workspace.backward(&params, &windows, &d_predictions, &mut gradients);

@@ -307,7 +307,7 @@ mod tests {
         };
         let board = RefCell::new(Desk::default());
         let mut store = Store::new(slots.map(|slot| Region::new(&board, slot)), Region::new(&board, journal[0])).unwrap();
-        let mut next = |before| round::<Desk, Int8, Net, 1, 8, 2, 1, 3>(&board, &mut store, before);
+        let mut next = |before| round::<Desk, Int8, Net, 1, 8, 2, 0, 1, 3>(&board, &mut store, before);
 
         let new = other();
         queue(&board, 1, &Request::Hello { version: VERSION });
@@ -343,6 +343,6 @@ mod tests {
         };
         let board = RefCell::new(Desk::default());
         let mut store = Store::new(slots.map(|slot| Region::new(&board, slot)), Region::new(&board, journal)).unwrap();
-        assert_eq!(round::<Desk, Int8, Net, 1, 8, 2, 1, 3>(&board, &mut store, None), Err(Stopped::NoModel));
+        assert_eq!(round::<Desk, Int8, Net, 1, 8, 2, 0, 1, 3>(&board, &mut store, None), Err(Stopped::NoModel));
     }
 }

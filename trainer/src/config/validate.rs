@@ -253,6 +253,13 @@ fn streaming(config: &Config) -> Check {
     if window.mode.is_windowed() {
         return Ok(());
     }
+    if config.data.label.is_some() {
+        return refuse(
+            "window.mode",
+            "window.mode = \"streaming\" is of forecasts, and data.label asks for the classes of windows: leave it out"
+                .to_owned(),
+        );
+    }
     if !window.normalization.streams() {
         return refuse(
             "window.normalization",

@@ -267,10 +267,10 @@ pub fn run_with(
     let features = usize::from(shape.features);
     let measured = Measured::of(sketch, window);
     let scaling: Vec<[f32; 2]> = network.inputs.iter().map(|[offset, scale, _]| [*offset, *scale]).collect();
-    let step = network.layers[0].inputs;
+    let inputs = network.layers[0].inputs;
     let streamed = |(index, raw): (usize, &f32)| {
         // The sample before the step; of the first step its own first one.
-        let before = window[(index / step * step).saturating_sub(features) + index % features];
+        let before = window[(index / inputs * inputs).saturating_sub(features) + index % features];
         let [offset, scale] = scaling[index % features];
         (raw - if shape.normalization == Normalization::Last { before } else { offset }) * scale
     };
@@ -289,7 +289,7 @@ pub fn run_with(
     let mut largest = vec![[0; 4]; network.layers.len()];
     let (mut hidden, mut cells) = (Vec::new(), Vec::new());
     let mut entered: Vec<i64> = Vec::new();
-    for patch in entering.chunks_exact(step) {
+    for patch in entering.chunks_exact(inputs) {
         let mut x: Vec<i64> = patch.iter().enumerate().map(encode).collect();
         entered.extend(&x);
         for ((layer, state), largest) in network.layers.iter().zip(&mut states).zip(&mut largest) {

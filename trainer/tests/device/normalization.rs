@@ -2,11 +2,12 @@
 //! `f64`; and windows that have no deviation, a huge level, or a tiny unit.
 
 use embedded_rnn::arithmetic::{Libm, Linear};
-use embedded_rnn::forecast::{Model, SampleError, SessionError};
+use embedded_rnn::forecast::{Model, SampleError};
 use embedded_rnn::image::{Dimension, HEADER_LENGTH, Header, LoadError, Normalization, RecordKind, checksum};
-use embedded_rnn::{Dense, Float, Int8, Lstm, Network, Quantiles, RowMajor, Skip, Zoneout};
+use embedded_rnn::{Dense, Float, Int8, Lstm, Network, Quantiles, RowMajor, Skip, Streaming, Zoneout};
 use embedded_rnn_trainer::evaluate::device::{DeviceModel, ModelBytes};
 use embedded_rnn_trainer::fold::reference::Reference;
+use embedded_rnn_trainer::pack::Payload;
 use embedded_rnn_trainer::regularize::settings::Reading;
 
 use crate::definition_f32;
@@ -217,10 +218,19 @@ fn values_beyond_the_limit_are_clamped_and_counted() {
 }
 
 #[test]
-fn a_session_is_refused() {
-    let bytes = ModelBytes::new(&one::<Int8>(101, Normalization::Mean).build().file);
-    let model = Model::<Int8, One, 1, 15, 3>::load(bytes.as_slice()).unwrap();
-    assert_eq!(model.session().unwrap_err(), SessionError::Windowed);
+fn a_stream_has_none_of_them() {
+    type Streams<'m> = embedded_rnn::Model<'m, Int8, One, 1, 15, 3, 0, Streaming>;
+    let network = one::<Int8>(101, Normalization::None).build().quantized.unwrap();
+    let pack = |normalization| {
+        let sketch = one::<Int8>(101, normalization).streamed(1);
+        ModelBytes::new(&sketch.pack_only(Payload::Integer(&network), &[20.0; 15]))
+    };
+    assert!(Streams::load(pack(Normalization::Last).as_slice()).is_ok());
+    for normalization in [Normalization::Mean, Normalization::Scaled] {
+        let bytes = pack(normalization);
+        assert_eq!(Streams::load(bytes.as_slice()).unwrap_err(), LoadError::Manifest, "{normalization:?}");
+        assert_eq!(DeviceModel::bind(bytes.as_slice()).unwrap_err(), LoadError::Manifest, "{normalization:?}");
+    }
 }
 
 /// Where the scaling record begins: the first after the manifest.

@@ -28,20 +28,9 @@ fn windows(seed: u64, length: usize, features: usize) -> Vec<Vec<f32>> {
 pub fn windows_agree<N: Number, T: Topology<N>, const F: usize, const L: usize, const P: usize>(sketch: &Sketch) {
     let bytes = ModelBytes::new(&sketch.build().file);
     forecasters_agree::<N, T, F, L, P, 0>(sketch, &bytes);
-    let model = Model::<N, T, F, L, P>::load(bytes.as_slice()).unwrap();
-    let Ok(mut session) = model.session() else { return };
-    let mut dynamic = DeviceModel::bind(bytes.as_slice()).unwrap();
-    for (number, window) in windows(sketch.seed, L, F).iter().enumerate() {
-        session.reset();
-        for samples in window.as_chunks::<F>().0.as_chunks().0 {
-            session.step(samples).unwrap();
-        }
-        let typed = bits(T::quantile_rows(&mut session.quantiles()).flatten().map(|y| &*y));
-        assert_eq!(typed, bits(&dynamic.spread(window).unwrap()), "session, window {number}");
-    }
 }
 
-/// The same without a session, for windows with a season before them.
+/// The same for windows with a season before them.
 pub fn forecasters_agree<N: Number, T: Topology<N>, const F: usize, const L: usize, const P: usize, const S: usize>(
     sketch: &Sketch,
     bytes: &ModelBytes,
@@ -63,7 +52,7 @@ pub fn forecasters_agree<N: Number, T: Topology<N>, const F: usize, const L: usi
     }
 }
 
-/// The same, and streams of a network without a skip: a session of the typed network, and the network at run time. Without normalization a
+/// Those, and streams of a network without a skip: a session of the typed network, and the network at run time. Without normalization a
 /// stream from the zero state is a window.
 pub fn streams_agree<N: Number, T: Topology<N>, const F: usize, const L: usize, const P: usize>(sketch: &Sketch) {
     windows_agree::<N, T, F, L, P>(sketch);

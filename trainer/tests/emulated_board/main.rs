@@ -119,6 +119,7 @@ fn case<N: Number, T: Topology<N>, const FEATURES: usize, const LOOKBACK: usize,
          /// The model's type.\npub type Model<'m> = embedded_rnn::Model<'m, {type_of_model}>;\n\
          /// Columns of a sample.\npub const FEATURES: usize = {FEATURES};\n\
          /// Samples in a window.\npub const LOOKBACK: usize = {LOOKBACK};\n\
+         /// Samples that enter as one step.\npub const PATCH: usize = {PATCH};\n\
          /// Network steps of a forecast.\npub const STEPS: usize = {};\n\
          {said}",
         LOOKBACK / PATCH,

@@ -55,6 +55,7 @@ const SNIPPET: &str = "use embedded_rnn::*;\n\
     /// The model's type.\npub type Model<'m> = embedded_rnn::Model<'m, Int8, Network<Lstm<2, 8, Zoneout>, Dense<8, 1, 70>>, 1, 16, 2>;\n\
     /// Columns of a sample.\npub const FEATURES: usize = 1;\n\
     /// Samples in a window.\npub const LOOKBACK: usize = 16;\n\
+    /// Samples that enter as one step.\npub const PATCH: usize = 2;\n\
     /// Network steps of a forecast.\npub const STEPS: usize = 8;\n\
     /// Columns forecast.\npub const TARGETS: usize = 1;\n\
     /// Samples forecast.\npub const HORIZON: usize = 70;\n";
