@@ -1,5 +1,6 @@
 //! Windowed forecasting: the last samples of one sensor, and the network run over them when a forecast is asked for.
 
+use core::iter::empty;
 use core::marker::PhantomData;
 
 use super::history::History;
@@ -97,15 +98,24 @@ impl<'a, 'm, N: Number, T: Topology<N>, const FEATURES: usize, const LOOKBACK: u
         let window = self.history.iter().map(|sample| &sample[..]);
         let mut levels = [Level::default(); FEATURES];
         pipeline.measure(window.clone(), last, &mut levels);
-        self.clamped = pipeline.run::<N>(&mut run, (LOOKBACK - SEASON) / PATCH, window.clone(), &levels);
+        let steps = (LOOKBACK - SEASON) / PATCH;
+        // Networks without a season link nothing of it.
+        self.clamped = if SEASON > 0 {
+            pipeline.run::<N>(&mut run, steps, window.clone().skip(SEASON), window.clone(), &levels)
+        } else {
+            pipeline.run::<N>(&mut run, steps, window.clone(), empty(), &levels)
+        };
         let mut quantiles = T::head(&self.model.weights, &run.state);
         T::settle(&self.model.weights, &mut quantiles);
         // Logits are no values of a series.
         if T::CLASSES == 0 {
-            let last_season = window.skip(LOOKBACK - SEASON);
             for (column, (row, level)) in T::quantile_rows(&mut quantiles).zip(&levels).enumerate() {
-                let season = last_season.clone().filter_map(|sample| sample.get(column).copied());
-                pipeline.decode(row, T::QUANTILES, level, season);
+                if SEASON > 0 {
+                    let last_season = window.clone().skip(LOOKBACK - SEASON);
+                    pipeline.decode(row, T::QUANTILES, level, last_season.filter_map(|sample| sample.get(column).copied()));
+                } else {
+                    pipeline.decode(row, T::QUANTILES, level, empty());
+                }
             }
         }
         Ok(quantiles)

@@ -116,19 +116,19 @@ impl<'m> Pipeline<'m> {
         clamped
     }
 
-    /// Runs a network over a window from its zero state. `window`: samples of `[features]` values of the transformed domain, oldest
-    /// first; `levels`: what [`Self::measure`] made of them. Gives the number of clamped inputs; the forecast is then the head's.
+    /// Runs a network over a window from its zero state. `samples`, of `[features]` values of the transformed domain, oldest first: those that
+    /// the network reads; `earlier`: the window from its beginning, where that is a season before; `levels`: what [`Self::measure`] made of
+    /// the window. Gives the number of clamped inputs; the forecast is then the head's.
     #[inline]
     pub fn run<'s, N: Number>(
         &self,
         network: &mut impl Recurrent<N>,
         steps: usize,
-        window: impl Iterator<Item = &'s [f32]> + Clone,
+        mut samples: impl Iterator<Item = &'s [f32]>,
+        mut earlier: impl Iterator<Item = &'s [f32]>,
         levels: &[Level],
     ) -> u32 {
         network.reset();
-        let mut earlier = window.clone();
-        let mut samples = window.skip(self.normalization.season());
         let mut clamped = 0;
         for _ in 0..steps {
             clamped += self.encode::<N>(&mut samples, &mut earlier, levels, network.input());

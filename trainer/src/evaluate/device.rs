@@ -537,8 +537,10 @@ impl<'m> DeviceModel<'m> {
         self.levels.resize(features, Level::default());
         let samples = self.transformed.chunks_exact(features);
         self.pipeline.measure(samples.clone(), &self.transformed[window.len() - features..], &mut self.levels);
-        let steps = (usize::from(shape.lookback) - self.pipeline.normalization.season()) / usize::from(shape.patch);
-        let clamped = on_engine!(&mut self.arm, engine => self.pipeline.run(engine, steps, samples, &self.levels));
+        let season = self.pipeline.normalization.season();
+        let steps = (usize::from(shape.lookback) - season) / usize::from(shape.patch);
+        let read = samples.clone().skip(season);
+        let clamped = on_engine!(&mut self.arm, engine => self.pipeline.run(engine, steps, read, samples, &self.levels));
         self.clamped += u64::from(clamped);
         Ok(())
     }
