@@ -1,5 +1,7 @@
 //! What windows count in the cross-entropy.
 
+use std::ops::Range;
+
 use super::batches::Windows;
 use crate::config::ClassWeights;
 use crate::data::{Dataset, Part};
@@ -26,6 +28,18 @@ pub struct Weighted<'a> {
 impl Windows for Weighted<'_> {
     fn count(&self) -> usize {
         self.windows.count()
+    }
+
+    fn streams(&self) -> Option<usize> {
+        self.windows.streams()
+    }
+
+    fn is_fresh(&self, epoch: usize, window: usize) -> bool {
+        self.windows.is_fresh(epoch, window)
+    }
+
+    fn counted(&self, window: usize) -> Range<usize> {
+        self.windows.counted(window)
     }
 
     fn fill(&self, epoch: usize, windows: &[usize], inputs: &mut [f32], targets: &mut [f32]) {
