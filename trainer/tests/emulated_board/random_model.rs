@@ -295,10 +295,11 @@ fn dense_int8(random: &mut Random, inputs: u16, outputs: u16) -> Vec<u8> {
 /// Scales `[R]` and `[O]`, then B `[O][R]` and A `[T][R][I]`.
 fn skip_int8(random: &mut Random, rank: u16, inputs: u16, outputs: u16) -> Vec<u8> {
     let scales = (0..rank).map(|_| 1e-6 * (1.5 + random.signed())).collect::<Vec<f32>>();
-    let output_scales = (0..outputs).map(|_| 0.01 * (1.5 + random.signed())).collect::<Vec<f32>>();
+    let output_scales = (0..outputs).map(|_| 4e-5 * (1.5 + random.signed())).collect::<Vec<f32>>();
     let mut payload: Vec<u8> = floats(scales.into_iter().chain(output_scales)).collect();
-    let weights = usize::from(rank) * usize::from(inputs + outputs);
-    payload.extend((0..weights).map(|_| random.integer(127) as i8 as u8));
+    let rank = usize::from(rank);
+    payload.extend((0..rank * usize::from(outputs)).flat_map(|_| (random.integer(32_767) as i16).to_le_bytes()));
+    payload.extend((0..rank * usize::from(inputs)).map(|_| random.integer(127) as i8 as u8));
     payload
 }
 
