@@ -39,7 +39,7 @@ fn each_command_takes_the_stream() {
     let budget = &exported["budget"];
     assert_eq!((&budget["steps"], &budget["macs"]), (&1.into(), &(4 * 6 * (14 + 6) + 6 * 3).into()));
     let lines = String::from_utf8(desk.read("m.rs")).unwrap();
-    assert!(lines.contains("FEATURES, LOOKBACK, PATCH, Streaming>;") && lines.contains("Streaming"), "{lines}");
+    assert!(lines.contains("FEATURES, LOOKBACK, PATCH, 0, Streaming>;") && lines.contains("Streaming"), "{lines}");
 
     let inspected = desk.rnn("inspect m.rnn --json").object();
     assert_eq!((&inspected["mode"], &inspected["warmup_steps"]), (&"streaming".into(), &warm_up["steps"]));
