@@ -73,7 +73,7 @@ fn expect_cell(name: &str) -> Result<()> {
 
 /// The network's training, made now if it is not there yet.
 fn trained(network: &Network, folder: &Path, output: &Output) -> Result<TrainedRun> {
-    let folder = folder.join(network.folder());
+    let folder = folder.join(network.folder()?);
     let run = RunFolder::at(&folder.join("run"));
     // The report is written last.
     if !run.report().exists() {

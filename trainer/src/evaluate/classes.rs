@@ -106,7 +106,7 @@ pub fn score(model: &mut DeviceModel<'_>, dataset: &Dataset, part: Part) -> Resu
 
     let [mut told, mut majority, mut before] = [(); 3].map(|()| Confusion::new(names.len()));
     let (mut loss, mut of_majority) = (0.0, 0.0);
-    let mut window = vec![0.0; windows.input_len()];
+    let mut window = vec![0.0; windows.raw_len()];
     let clamped = model.clamped;
     for index in 0..windows.len() {
         let newest = windows.origin(index) - 1;

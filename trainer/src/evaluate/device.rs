@@ -139,7 +139,7 @@ impl<'m, N: Linear> Engine<'m, N> {
         if window.targets > window.features || window.features == 0 || !of_kind {
             return Err(LoadError::Manifest);
         }
-        if window.mode.warmup().is_some_and(|warmup| warmup == 0 || !window.normalization.streams()) {
+        if window.mode.warmup().is_some_and(|warmup| warmup == 0 || !window.normalization.streams() || classes > 0) {
             return Err(LoadError::Manifest);
         }
         let mut records = image.records();

@@ -76,20 +76,13 @@ pub fn measure(model: &mut DeviceModel<'_>, windows: &Windows<'_>) -> Result<War
         })
         .collect();
     let deviations: Vec<f64> = dataset.scaler().columns.iter().map(|moments| moments.deviation).collect();
-    let square = |model: &DeviceModel<'_>, index: usize| -> f64 {
-        let said = medians(&model.current_transformed_spread(), model.quantiles());
+    let square = |said: &[f32], index: usize| -> f64 {
         let errors = said.iter().zip(&came[index]).enumerate();
         errors.map(|(k, (said, came))| ((f64::from(*said) - f64::from(*came)) / deviations[k / horizon]).powi(2)).sum()
     };
-    let said = over(model, windows, |model| medians(&model.current_transformed_spread(), model.quantiles()))?;
-    let long: Vec<f64> = said
-        .iter()
-        .zip(&came)
-        .map(|(said, came)| {
-            let errors = said.iter().zip(came).enumerate();
-            errors.map(|(k, (said, came))| ((f64::from(*said) - f64::from(*came)) / deviations[k / horizon]).powi(2)).sum()
-        })
-        .collect();
+    let medians = |model: &DeviceModel<'_>| medians(&model.current_transformed_spread(), model.quantiles());
+    let said = over(model, windows, medians)?;
+    let long: Vec<f64> = said.iter().enumerate().map(|(index, said)| square(said, index)).collect();
     let (first, end) = (windows.origin(0), windows.origin(windows.len() - 1) + 1);
     let from = first.saturating_sub(tried * patch);
     let stride = (end - from).div_ceil(STARTS).max(1);
@@ -106,7 +99,7 @@ pub fn measure(model: &mut DeviceModel<'_>, windows: &Windows<'_>) -> Result<War
             samples.extend((row - patch..row).flat_map(|row| dataset.series().sample(row)));
             model.advance(&samples).map_err(|reason| Refused { before: row, reason })?;
             if row >= first {
-                sums[0] += square(model, row - first);
+                sums[0] += square(&medians(model), row - first);
                 sums[1] += long[row - first];
                 *count += 1;
             }

@@ -206,3 +206,24 @@ fn labels_that_cannot_be_learned_are_refused_by_name() {
         assert!(found.contains(sentence), "{command}: {found}");
     }
 }
+
+/// Windows of classes are measured by the same normalizations as those of forecasts; the first season of a window only serves for that.
+#[test]
+fn windows_of_every_normalization_are_told() {
+    for (normalization, lookback, season) in [("mean", 14, 0), ("scaled", 14, 0), ("seasonal", 21, 7)] {
+        let desk = desk();
+        let window = format!("lookback = {lookback}\npatch = 7\nnormalization = \"{normalization}\"\n");
+        let data = if season > 0 { format!("label = \"week\"\nseason = {season}\n") } else { "label = \"week\"\n".to_owned() };
+        let config = CONFIG
+            .replace("amplitude = 0.1\n", "")
+            .replace("lookback = 14\npatch = 7\n", &window)
+            .replace("label = \"week\"\n", &data);
+        desk.write("c.toml", config);
+        let trained = desk.rnn("train c.toml --json --out run").object();
+        assert_eq!(trained["classes"]["windows"], 36, "{normalization}");
+        desk.rnn("export run --json -o m.rnn").object();
+        let told = &desk.rnn("evaluate m.rnn --data labeled.csv --json").object()["test"];
+        assert_eq!(told["windows"], 36, "{normalization}: {told}");
+        assert_eq!(desk.rnn("predict m.rnn --data labeled.csv --last").done().lines().count(), 2, "{normalization}");
+    }
+}

@@ -1,6 +1,11 @@
 //! The networks that are measured, each with the configuration that trains it in a few seconds on the shipped series.
 
+use std::path::Path;
+
 use sha2::{Digest, Sha256};
+
+use crate::config::Config;
+use crate::error::Result;
 
 /// Inputs and units that costs are stated for.
 pub const SHAPES: [(usize, usize); 4] = [(1, 16), (8, 32), (8, 64), (16, 128)];
@@ -72,12 +77,14 @@ impl Network {
         )
     }
 
-    /// The folder of its training: another configuration or another version of the program has another one.
-    pub fn folder(&self) -> String {
+    /// The folder of its training: another configuration or another version of the program has another one. Defaults count, so that a
+    /// program which knows more keys does not meet a training that it has to refuse.
+    pub fn folder(&self) -> Result<String> {
         let Network { cell, input, hidden } = self;
-        let digest = Sha256::digest(format!("{} {}", env!("CARGO_PKG_VERSION"), self.config()));
+        let resolved = Config::parse(&self.config(), Path::new("the bench's configuration"))?.to_toml()?;
+        let digest = Sha256::digest(format!("{} {resolved}", env!("CARGO_PKG_VERSION")));
         let digest: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-        format!("{}-{}-{input}x{hidden}-{digest}", cell.name, cell.variant)
+        Ok(format!("{}-{}-{input}x{hidden}-{digest}", cell.name, cell.variant))
     }
 }
 
@@ -90,7 +97,6 @@ pub fn networks(wanted: Option<&str>) -> Vec<Network> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
 
     #[test]
     fn every_network_has_a_sound_configuration_of_its_own() {
@@ -104,7 +110,7 @@ mod tests {
             let has_norm = config.regularization.layer_norm.form.is_some();
             assert_eq!(has_norm, network.cell.name != "lstm", "{network:?}");
             assert_eq!(config.regularization.zoneout.hidden > 0.0, network.cell.variant == "zoneout");
-            folders.push(network.folder());
+            folders.push(network.folder().unwrap());
         }
         folders.sort();
         folders.dedup();
